@@ -1,0 +1,1 @@
+"""What everything above agrees on: errors, the generator's description, artifact containers."""

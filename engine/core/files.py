@@ -1,0 +1,66 @@
+"""Writing so that a crash, a full disk or a kill leaves the old file or the new one, never half."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.core.errors import OutputError
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `target`; rename it to `target` if the block succeeds.
+
+    Raises OutputError when the folder cannot be written or the disk is full.
+    """
+    target = Path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name}.", suffix=f".tmp{target.suffix}"
+        )
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"cannot write to {target.parent}: {error.strerror}") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        _publish(temporary, target)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {target}: {error.strerror or error}; nothing was changed"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(target: str | Path, data: bytes) -> None:
+    """Write `data` to `target` in one step. Raises OutputError."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write UTF-8 text to `target` in one step. Raises OutputError."""
+    write_bytes(target, text.encode())
+
+
+def sha256(path: str | Path) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    # mkstemp makes private files; published ones get what open() would have given them.
+    mask = os.umask(0)
+    os.umask(mask)
+    temporary.chmod(0o666 & ~mask)
+    with open(temporary, "rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(target)

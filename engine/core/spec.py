@@ -1,0 +1,207 @@
+"""GeneratorSpec: what a generator takes and gives, as versioned JSON that travels in each artifact.
+
+In a checkpoint it is a key, in ONNX an entry of `metadata_props`, beside a plan a sidecar file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, TypeVar
+
+from engine.core.errors import ArtifactError
+
+SPEC_VERSION = 1
+SPEC_KEY = "generator_spec"
+
+Distribution = Literal["normal", "uniform"]
+Modality = Literal["image", "audio", "video", "text", "tensor"]
+ConditionKind = Literal["classes", "tensor"]
+
+_DISTRIBUTIONS = ("normal", "uniform")
+_MODALITIES = ("image", "audio", "video", "text", "tensor")
+_ENTRY_POINTS = ("decoder", "encoder")
+_Record = TypeVar("_Record")
+_IMAGE_CHANNELS = {1: "gray", 3: "rgb", 4: "rgba"}
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """A random input: its name in the graph, shape without the batch, and distribution.
+
+    `normal` is the standard normal, `uniform` is uniform in [-1, 1].
+    """
+
+    shape: tuple[int, ...]
+    distribution: Distribution = "normal"
+    name: str = "z"
+
+    def __post_init__(self) -> None:
+        _check_shape(f"noise input {self.name!r}", self.shape)
+        _check_choice("distribution", self.distribution, _DISTRIBUTIONS)
+
+    @property
+    def size(self) -> int:
+        """Elements of one sample."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the generator is asked for: one of the named classes, or a tensor of the given shape."""
+
+    kind: ConditionKind = "classes"
+    names: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    name: str = "labels"
+
+    def __post_init__(self) -> None:
+        _check_choice("condition", self.kind, ("classes", "tensor"))
+        if self.kind == "classes" and not self.names:
+            raise ArtifactError("a class condition needs at least one class name")
+        if len(set(self.names)) != len(self.names):
+            raise ArtifactError(f"class names repeat: {', '.join(self.names)}")
+        if self.kind == "tensor":
+            _check_shape("condition tensor", self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One generated sample: shape without the batch, layout, value range, meaning of channels."""
+
+    shape: tuple[int, ...]
+    layout: str = "CHW"
+    range: tuple[float, float] = (-1.0, 1.0)
+    channels: str = ""
+    name: str = "images"
+    sample_rate_hz: int | None = None
+    alphabet: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_shape("output", self.shape)
+        low, high = self.range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ArtifactError(f"output range {low}:{high} must be two finite, rising numbers")
+        if self.layout and len(self.layout) != len(self.shape):
+            raise ArtifactError(f"output layout {self.layout!r} does not fit shape {self.shape}")
+
+    @classmethod
+    def image(cls, shape: tuple[int, int, int], range: tuple[float, float] = (-1.0, 1.0)) -> Self:
+        """An image output of shape [C, H, W]."""
+        return cls(shape=shape, range=range, channels=_IMAGE_CHANNELS.get(shape[0], ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the weights come from."""
+
+    data: str = ""
+    licence: str = ""
+    command: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorSpec:
+    """All that must be known to sample a generator and to read what it gives.
+
+    Shapes leave out the batch dimension. `inferred` marks a spec that no artifact carried and that
+    was read off the tensors instead.
+    """
+
+    name: str
+    family: str
+    latent: Noise
+    output: Output
+    modality: Modality = "image"
+    noise: tuple[Noise, ...] = ()
+    condition: Condition | None = None
+    entry_points: tuple[str, ...] = ("decoder",)
+    provenance: Provenance = field(default_factory=Provenance)
+    inferred: bool = False
+
+    def __post_init__(self) -> None:
+        _check_choice("modality", self.modality, _MODALITIES)
+        for entry_point in self.entry_points:
+            _check_choice("entry point", entry_point, _ENTRY_POINTS)
+        if "decoder" not in self.entry_points:
+            raise ArtifactError("a generator needs the entry point 'decoder'")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, empty for an unconditional generator."""
+        if self.condition is None or self.condition.kind != "classes":
+            return ()
+        return self.condition.names
+
+    def replace(self, **changes: Any) -> GeneratorSpec:
+        """A copy with the given fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, with the version."""
+        return {"version": SPEC_VERSION, **dataclasses.asdict(self)}
+
+    def to_json(self, indent: int | None = None) -> str:
+        """JSON text; `from_json` gives back an equal spec."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> GeneratorSpec:
+        """Read `to_json` text. Raises ArtifactError on damage, unknown fields or a newer version."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ArtifactError(f"generator spec is not JSON: {error}") from error
+        return cls.from_dict(values)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> GeneratorSpec:
+        """Read `to_dict` values. Raises ArtifactError as `from_json` does."""
+        if not isinstance(values, dict):
+            raise ArtifactError(f"generator spec must be a JSON object, not {type(values).__name__}")
+        values = dict(values)
+        version = values.pop("version", None)
+        if version != SPEC_VERSION:
+            raise ArtifactError(
+                f"generator spec has version {version!r}, this package reads {SPEC_VERSION}; "
+                "export the model again, or update the package that is older"
+            )
+        try:
+            values["latent"] = _read(Noise, values["latent"])
+            values["output"] = _read(Output, values["output"])
+            values["noise"] = tuple(_read(Noise, item) for item in values.get("noise", ()))
+            condition = values.get("condition")
+            values["condition"] = None if condition is None else _read(Condition, condition)
+            values["provenance"] = _read(Provenance, values.get("provenance", {}))
+            return _read(cls, values)
+        except KeyError as error:
+            raise ArtifactError(f"generator spec lacks the field {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ArtifactError(f"generator spec is damaged: {error}") from error
+
+
+def image_channels(count: int) -> str:
+    """The name of an image's channels by their count, or '' if it is no usual image."""
+    return _IMAGE_CHANNELS.get(count, "")
+
+
+def _read(record: type[_Record], values: Mapping[str, Any]) -> _Record:
+    return record(**{key: _tuples(value) for key, value in values.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_shape(what: str, shape: tuple[int, ...]) -> None:
+    if not shape or any(not isinstance(size, int) or size < 1 for size in shape):
+        raise ArtifactError(f"{what} has shape {shape}; every dimension must be a positive integer")
+
+
+def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ArtifactError(f"{what} {value!r} is unknown; known are {', '.join(choices)}")
