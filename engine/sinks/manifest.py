@@ -1,0 +1,131 @@
+"""What made a set of samples, as versioned JSON: enough to make the same set again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import ArtifactError
+from engine.core.files import write_text
+
+MANIFEST_FORMAT = "generator-manifest"
+MANIFEST_VERSION = 1
+FOLDER_MANIFEST = "manifest.json"
+
+# What a run does to files, not what decides its samples.
+_PROGRESS_FIELDS = ("complete", "files")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One written file: name, hash of its bytes, and for a single sample its index and class."""
+
+    name: str
+    sha256: str
+    index: int | None = None
+    label: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Samples start .. start + n - 1 of one seed, made by one engine.
+
+    artifact, sha256: file name and hash of the model.
+    labels: what was asked for (a class, one class a sample, 'random', 'cycle').
+    latents: hash of the caller's own latents; then there is no seed.
+    shape, dtype: of one written sample.
+    versions: of what computed the samples.
+    """
+
+    artifact: str
+    sha256: str
+    backend: str
+    precision: str
+    batch_size: int
+    n: int
+    shape: tuple[int, ...]
+    dtype: str = "uint8"
+    seed: int | None = 0
+    start: int = 0
+    truncation: float | None = None
+    labels: str | int | tuple[int, ...] | None = None
+    latents: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = True
+    files: tuple[FileRecord, ...] = ()
+
+    def replace(self, **changes: Any) -> Manifest:
+        """A copy with the given fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def differences(self, other: Manifest) -> list[str]:
+        """Settings that decide the samples and are not the same, as 'seed: 0, now 1'."""
+        return [
+            f"{name}: {_show(mine)}, now {_show(theirs)}"
+            for name, mine, theirs in zip(*_settings(self, other), strict=True)
+            if mine != theirs
+        ]
+
+    def to_json(self, indent: int | None = 1) -> str:
+        """JSON text; `from_json` gives back an equal manifest."""
+        values = {
+            "format": MANIFEST_FORMAT,
+            "version": MANIFEST_VERSION,
+            **dataclasses.asdict(self),
+        }
+        return json.dumps(values, indent=indent, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read `to_json` text. Raises ArtifactError on damage or another version."""
+        try:
+            values = json.loads(text)
+            kind, version = values.pop("format"), values.pop("version")
+            if (kind, version) != (MANIFEST_FORMAT, MANIFEST_VERSION):
+                raise ArtifactError(
+                    f"manifest is {kind!r} version {version!r}, "
+                    f"this package reads {MANIFEST_FORMAT!r} version {MANIFEST_VERSION}"
+                )
+            values["shape"] = tuple(values["shape"])
+            if isinstance(values["labels"], list):
+                values["labels"] = tuple(values["labels"])
+            values["files"] = tuple(FileRecord(**record) for record in values["files"])
+            return cls(**values)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ArtifactError(f"manifest is damaged: {error}") from error
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """The manifest at `path`, None if there is no such file. Raises ArtifactError."""
+    try:
+        return Manifest.from_json(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ArtifactError, OSError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path}: {error}") from error
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write in one step. Raises OutputError."""
+    write_text(path, manifest.to_json() + "\n")
+
+
+def sidecar(path: Path) -> Path:
+    """Where the manifest of a single file stands: `samples.npy.manifest.json`."""
+    return path.with_name(f"{path.name}.manifest.json")
+
+
+def _settings(*manifests: Manifest) -> list[list[Any]]:
+    names = [
+        item.name for item in dataclasses.fields(Manifest) if item.name not in _PROGRESS_FIELDS
+    ]
+    return [names, *([getattr(manifest, name) for name in names] for manifest in manifests)]
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, default=list)
+    return text if len(text) <= 60 else f"{text[:57]}..."

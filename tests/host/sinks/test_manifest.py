@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.core.errors import ArtifactError
+from engine.sinks.manifest import FileRecord, Manifest, read_manifest, sidecar, write_manifest
+
+MANIFEST = Manifest(
+    artifact="dcgan.onnx",
+    sha256="ab" * 32,
+    backend="onnxruntime",
+    precision="fp32",
+    batch_size=64,
+    n=3,
+    shape=(28, 28, 1),
+    seed=2**63,
+    start=5,
+    truncation=0.7,
+    labels=(1, 0, 2),
+    versions={"numpy": "2.0"},
+    files=(FileRecord("00000005.png", "cd" * 32, 5, 1),),
+)
+
+
+def test_json_round_trip() -> None:
+    assert Manifest.from_json(MANIFEST.to_json()) == MANIFEST
+
+
+def test_differences_name_the_settings_and_both_values() -> None:
+    other = MANIFEST.replace(seed=1, labels="random", files=(), complete=False)
+    assert MANIFEST.differences(other) == [
+        f"seed: {2**63}, now 1",
+        'labels: [1, 0, 2], now "random"',
+    ]
+    assert MANIFEST.differences(MANIFEST.replace(files=())) == []
+
+
+def test_a_long_list_of_labels_is_shortened() -> None:
+    (line,) = MANIFEST.differences(MANIFEST.replace(labels=tuple(range(1000))))
+    assert len(line) < 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"format": "generator-manifest", "version": 1}', MANIFEST.to_json()[:-30]],
+    ids=["empty", "list", "no fields", "no settings", "cut short"],
+)
+def test_damage_is_an_error(text: str) -> None:
+    with pytest.raises(ArtifactError, match="manifest is"):
+        Manifest.from_json(text)
+
+
+def test_a_newer_version_is_refused() -> None:
+    values = json.loads(MANIFEST.to_json()) | {"version": 2}
+    with pytest.raises(ArtifactError, match="version 2"):
+        Manifest.from_json(json.dumps(values))
+
+
+def test_files(tmp_path: Path) -> None:
+    path = sidecar(tmp_path / "a.npy")
+    assert path.name == "a.npy.manifest.json"
+    assert read_manifest(path) is None
+    write_manifest(path, MANIFEST)
+    assert read_manifest(path) == MANIFEST
+    path.write_text("{")
+    with pytest.raises(ArtifactError, match=r"a.npy.manifest.json: manifest is damaged"):
+        read_manifest(path)
