@@ -151,7 +151,7 @@ class GeneratorSpec:
 
     @classmethod
     def from_json(cls, text: str) -> GeneratorSpec:
-        """Read `to_json` text. Raises ArtifactError on damage, unknown fields or a newer version."""
+        """Read `to_json` text. Raises ArtifactError on damage, unknown fields or other versions."""
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
@@ -162,7 +162,9 @@ class GeneratorSpec:
     def from_dict(cls, values: Any) -> GeneratorSpec:
         """Read `to_dict` values. Raises ArtifactError as `from_json` does."""
         if not isinstance(values, dict):
-            raise ArtifactError(f"generator spec must be a JSON object, not {type(values).__name__}")
+            raise ArtifactError(
+                f"generator spec must be a JSON object, not {type(values).__name__}"
+            )
         values = dict(values)
         version = values.pop("version", None)
         if version != SPEC_VERSION:

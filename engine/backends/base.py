@@ -1,0 +1,127 @@
+"""What a backend is: one opened artifact that turns named inputs into named outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.artifacts import Artifact, ArtifactKind
+from engine.core.errors import OptionError
+from engine.core.spec import GeneratorSpec
+
+Inputs = Mapping[str, NDArray[Any]]
+
+# Names of the encoder's tensors, in every artifact.
+ENCODER_INPUT = "images"
+ENCODER_OUTPUTS = ("mean", "logvar")
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """How to open an artifact. `auto` and None leave the choice to the backend."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do: kinds of artifact it opens, kinds of device, precisions."""
+
+    artifacts: tuple[ArtifactKind, ...]
+    devices: tuple[str, ...]
+    precisions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Named output tensors, numpy arrays or torch tensors that still lie on their device."""
+
+    tensors: Mapping[str, Any]
+
+    def numpy(self, name: str) -> NDArray[Any]:
+        """One tensor as a numpy array, copied off its device if need be."""
+        tensor = self.tensors[name]
+        if isinstance(tensor, np.ndarray):
+            return tensor
+        array: NDArray[Any] = tensor.cpu().numpy()
+        return array
+
+
+class Backend(Protocol):
+    """One opened artifact. Its batch size is fixed; `run` always gets whole batches."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    spec: GeneratorSpec
+    device: str
+    precision: str
+    batch_size: int
+    notes: tuple[str, ...]
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Why this backend cannot run on this machine, or None. Cheap and silent."""
+        ...
+
+    @classmethod
+    def version(cls) -> str:
+        """Version of what runs the model, '' if it is not installed."""
+        ...
+
+    @classmethod
+    def open(cls, artifact: Artifact, options: BackendOptions) -> Self:
+        """Load an artifact. Raises ArtifactError, OptionError or BackendUnavailableError."""
+        ...
+
+    def run(self, entry_point: str, inputs: Inputs) -> Batch:
+        """Run one whole batch through the decoder or the encoder.
+
+        The decoder takes spec.latent.name [B, *latent] float32 (and spec.condition.name [B] int64)
+        and gives spec.output.name; the encoder takes `images` and gives `mean` and `logvar`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what was loaded. A second call does nothing."""
+        ...
+
+
+def choose_option(what: str, asked: str, valid: tuple[str, ...], backend: str) -> str:
+    """`asked`, or the first valid value for 'auto'. Raises OptionError with the valid ones."""
+    if asked == "auto":
+        return valid[0]
+    if asked not in valid:
+        raise OptionError(
+            f"{what}={asked!r} is not possible with backend {backend!r} here; "
+            f"possible: auto, {', '.join(valid)}"
+        )
+    return asked
+
+
+def installed_version(*distributions: str) -> str:
+    """Version of the first installed distribution of the given names, '' if there is none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    for distribution in distributions:
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return ""
+
+
+def not_installed(module: str, extra: str) -> str | None:
+    """A reason if a module cannot be found, without importing it."""
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        return f"{module} is not installed; pip install 'generator-engine[{extra}]'"
+    return None

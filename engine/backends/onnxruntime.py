@@ -1,0 +1,116 @@
+"""ONNX files by onnxruntime, on the CPU or an NVIDIA GPU.
+
+The precision is that of the graph. Sampling imports neither torch nor onnx.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from engine.backends._cuda import no_gpu_reason
+from engine.backends._onnx_session import fixed_batch, open_session, session_spec
+from engine.backends.base import (
+    Backend,
+    BackendOptions,
+    Batch,
+    Capabilities,
+    Inputs,
+    choose_option,
+    installed_version,
+    not_installed,
+)
+from engine.core.artifacts import Artifact
+from engine.core.errors import ArtifactError, OptionError
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+}
+
+
+class OnnxRuntimeBackend(Backend):
+    """A decoder session and, opened at first use, an encoder session."""
+
+    name = "onnxruntime"
+    capabilities = Capabilities(
+        artifacts=("onnx", "checkpoint"), devices=("cpu", "cuda"), precisions=("fp32",)
+    )
+
+    def __init__(self, artifact: Artifact, options: BackendOptions) -> None:
+        self.device = choose_option("device", options.device, _devices(), self.name)
+        self.precision = choose_option("precision", options.precision, ("fp32",), self.name)
+        self._artifact = artifact
+        self._threads = options.threads
+        self._sessions = {"decoder": self._open(artifact)}
+        self.spec = session_spec(self._sessions["decoder"], artifact)
+        only = fixed_batch(self._sessions["decoder"])
+        if only is not None and options.batch_size not in (None, only):
+            raise OptionError(
+                f"batch_size={options.batch_size} does not fit: the graph was exported for batches "
+                f"of {only}; leave it out, or export with a dynamic batch"
+            )
+        self.batch_size = options.batch_size or only or (32 if self.device == "cpu" else 256)
+        self.notes: tuple[str, ...] = ()
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Missing package, or none."""
+        return not_installed("onnxruntime", "onnx")
+
+    @classmethod
+    def version(cls) -> str:
+        """Version of onnxruntime or onnxruntime-gpu."""
+        return installed_version("onnxruntime", "onnxruntime-gpu")
+
+    @classmethod
+    def open(cls, artifact: Artifact, options: BackendOptions) -> Self:
+        """Open an ONNX file."""
+        return cls(artifact, options)
+
+    def run(self, entry_point: str, inputs: Inputs) -> Batch:
+        """One batch; inputs are converted to what the graph declares."""
+        session = self._session(entry_point)
+        feed = {
+            node.name: np.ascontiguousarray(inputs[node.name], _DTYPES[node.type])
+            for node in session.get_inputs()
+        }
+        names = [node.name for node in session.get_outputs()]
+        return Batch(dict(zip(names, session.run(names, feed), strict=True)))
+
+    def close(self) -> None:
+        """Drop the sessions."""
+        self._sessions.clear()
+
+    def _session(self, entry_point: str) -> ort.InferenceSession:
+        if entry_point not in self._sessions:
+            path = self._artifact.encoder_path
+            if not path.is_file():
+                raise ArtifactError(
+                    f"{path}: no such file; the encoder of {self._artifact.path.name} belongs there"
+                )
+            self._sessions[entry_point] = self._open(Artifact(path, "onnx"))
+        return self._sessions[entry_point]
+
+    def _open(self, artifact: Artifact) -> ort.InferenceSession:
+        providers: list[Any] | None = None
+        if self.device == "cuda":
+            # TF32 would cost the agreement of 1e-4 that exports promise.
+            providers = [("CUDAExecutionProvider", {"use_tf32": "0"})]
+        return open_session(artifact.path, providers, self._threads)
+
+
+def _devices() -> tuple[str, ...]:
+    """Usable devices, best first."""
+    import onnxruntime as ort
+
+    if "CUDAExecutionProvider" in ort.get_available_providers() and no_gpu_reason() is None:
+        return ("cuda", "cpu")
+    return ("cpu",)

@@ -1,0 +1,21 @@
+"""A checkpoint opened by a backend that wants ONNX: exported to a temporary file on the way."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from engine.core.artifacts import Artifact, open_artifact
+
+
+def checkpoint_as_onnx(artifact: Artifact, cleanup: ExitStack) -> Artifact:
+    """The same model as an ONNX file, parity checked; it lives until `cleanup` is closed."""
+    from engine.models.load import load_generator
+    from export.onnx import export_onnx
+
+    folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="generator-engine-"))
+    target = Path(folder) / f"{artifact.path.stem}.onnx"
+    export_onnx(load_generator(artifact.path, artifact.options), target)
+    return replace(open_artifact(target), options=artifact.options)

@@ -1,0 +1,103 @@
+"""What kind of file was given, what belongs beside it, and its hash."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.core.errors import ArtifactError
+from engine.core.files import sha256
+from engine.core.options import LoadOptions
+from engine.core.spec import GeneratorSpec
+
+ArtifactKind = Literal["checkpoint", "onnx", "plan", "spec"]
+
+KINDS: dict[str, ArtifactKind] = {
+    ".pt": "checkpoint",
+    ".pth": "checkpoint",
+    ".ckpt": "checkpoint",
+    ".tar": "checkpoint",
+    ".bin": "checkpoint",
+    ".safetensors": "checkpoint",
+    ".pt2": "checkpoint",
+    ".onnx": "onnx",
+    ".plan": "plan",
+    ".engine": "plan",
+    ".json": "spec",
+}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that holds a generator, and what the user said about it."""
+
+    path: Path
+    kind: ArtifactKind
+    options: LoadOptions = field(default_factory=LoadOptions)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of the file."""
+        return sha256(self.path)
+
+    @property
+    def encoder_path(self) -> Path:
+        """Where the encoder of an ONNX file or a plan lies: NAME.encoder.onnx beside NAME.onnx."""
+        return encoder_path(self.path)
+
+
+def open_artifact(path: str | Path, options: LoadOptions | None = None) -> Artifact:
+    """Check that a file is there and tell its kind by its suffix. Raises ArtifactError."""
+    path = Path(path)
+    if path.is_dir():
+        raise ArtifactError(f"{path} is a folder; give a model file ({_suffixes()})")
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file")
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise ArtifactError(
+            f"{path}: unknown kind of file {path.suffix!r}; known are {_suffixes()}"
+        )
+    if path.stat().st_size == 0:
+        raise ArtifactError(f"{path}: the file is empty")
+    return Artifact(path, kind, options or LoadOptions())
+
+
+def encoder_path(path: Path) -> Path:
+    """NAME.encoder.onnx for NAME.onnx, and so for plans."""
+    return path.with_name(f"{path.stem}.encoder{path.suffix}")
+
+
+def sidecar_path(plan: Path) -> Path:
+    """NAME.plan.json for NAME.plan."""
+    return plan.with_name(f"{plan.name}.json")
+
+
+def read_sidecar(plan: Path) -> dict[str, Any] | None:
+    """The JSON object beside a plan, or None if there is none. Raises ArtifactError if damaged."""
+    path = sidecar_path(plan)
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: not a readable sidecar: {error}") from error
+    if not isinstance(values, dict) or "spec" not in values:
+        raise ArtifactError(f"{path}: not a plan's sidecar; it lacks the key 'spec'")
+    return values
+
+
+def read_spec_file(path: Path) -> GeneratorSpec:
+    """The spec in a JSON file of its own. Raises ArtifactError."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path}: not a readable spec: {error}") from error
+    return GeneratorSpec.from_json(text)
+
+
+def _suffixes() -> str:
+    return ", ".join(KINDS)

@@ -1,0 +1,35 @@
+"""The fixed grid of batches: sample i is row i mod B of batch i div B, whatever was asked for.
+
+A sample's row, and so its arithmetic, is the same for every n and start. The first and last batch
+of a range are run whole and cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GridBatch:
+    """One batch: it computes samples first .. first + B, of which `rows` are wanted.
+
+    offset is where the wanted rows go in the whole result.
+    """
+
+    first: int
+    rows: slice
+    offset: int
+
+    @property
+    def wanted(self) -> int:
+        """Number of rows wanted."""
+        return int(self.rows.stop - self.rows.start)
+
+
+def batches(start: int, n: int, batch_size: int) -> Iterator[GridBatch]:
+    """The batches that cover samples start .. start + n."""
+    end = start + n
+    for first in range(start - start % batch_size, end, batch_size):
+        low, high = max(first, start), min(first + batch_size, end)
+        yield GridBatch(first, slice(low - first, high - first), low - start)

@@ -1,0 +1,47 @@
+"""The models that ship: trained by `training`'s recipes on real data, each with a card.
+
+NAME.onnx is the model; its card, NAME.json, tells data, licence, command, steps and what was
+measured.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import ArtifactError
+
+_FOLDER = Path(__file__).parent
+
+
+def names() -> tuple[str, ...]:
+    """Names of the shipped models."""
+    files = sorted(_FOLDER.glob("*.onnx"))
+    return tuple(file.stem for file in files if not file.stem.endswith(".encoder"))
+
+
+def card(name: str) -> dict[str, Any]:
+    """The card of a shipped model. Raises ArtifactError for an unknown name."""
+    path = _FOLDER / f"{name}.json"
+    if name not in names() or not path.is_file():
+        raise ArtifactError(f"no shipped model is called {name!r}; there are {', '.join(names())}")
+    values: dict[str, Any] = json.loads(path.read_text())
+    return values
+
+
+def resolve(artifact: str | Path) -> Path:
+    """A file's path as it is; a shipped model's name as the path of its ONNX file.
+
+    Raises ArtifactError when it is neither.
+    """
+    path = Path(artifact)
+    if path.exists():
+        return path
+    name = str(artifact)
+    if name in names():
+        return _FOLDER / f"{name}.onnx"
+    close = difflib.get_close_matches(name, names(), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"shipped models: {', '.join(names())}"
+    raise ArtifactError(f"{artifact}: no such file, and no shipped model of that name; {hint}")
