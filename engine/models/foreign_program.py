@@ -1,0 +1,111 @@
+"""torch.export programs (`.pt2`): a graph with its weights, without the network's Python code."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.core.errors import ArtifactError, OptionError
+from engine.core.options import LoadOptions
+from engine.core.spec import Noise
+from engine.models.build import refuse_options
+from engine.models.infer import first_line, infer_spec, measure, probe
+from engine.models.loaded import LoadedGenerator, check_finite
+
+
+class Program(nn.Module):
+    """An exported graph that takes no part in train and eval mode: it was fixed at export."""
+
+    def __init__(self, graph: nn.Module) -> None:
+        super().__init__()
+        self.graph = graph
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Run the graph."""
+        return self.graph(*inputs)
+
+    def train(self, mode: bool = True) -> Program:
+        """Refuse nothing, change nothing: a graph module raises when asked for eval."""
+        self.training = mode
+        return self
+
+
+def load_program(path: Path, options: LoadOptions) -> LoadedGenerator:
+    """The generator in a `.pt2` file: inputs z [B, ...] (, labels [B] int64).
+
+    What is executed: the graph's operators, by torch.export's own interpreter. Files whose weights
+    or constants are pickles are refused, because reading those could run any code. Raises
+    ArtifactError for them, for a file cut short and for a program with a fixed batch.
+    """
+    refuse_options(
+        options, path, "a torch.export program holds its graph", ("classes", "output_range")
+    )
+    _refuse_pickles(path)
+    try:
+        exported = torch.export.load(path)
+        module = Program(exported.module())
+    # torch.export raises whatever its many readers raise.
+    except Exception as error:
+        raise ArtifactError(f"{path}: not a torch.export program: {first_line(error)}") from error
+    check_finite(dict(exported.state_dict), path)
+    inputs = _inputs(exported)
+    latent, classes = _latent(path, inputs, options)
+    spec = infer_spec(path, "program", module, latent, classes, options.output_range)
+    measure(path, module, probe(latent, classes, 3))
+    assumed = () if options.output_range else ("output range: -1:1 was assumed (--output-range)",)
+    return LoadedGenerator(spec, {"decoder": module.eval()}, "program", {}, assumed)
+
+
+def _refuse_pickles(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith("_config.json") and "/data/" in name:
+                    entries = json.loads(archive.read(name)).get("config", {}).values()
+                    if any(entry.get("use_pickle", True) for entry in entries):
+                        raise ArtifactError(
+                            f"{path}: {name} holds pickled objects, which are never executed; "
+                            "export the model from plain tensors"
+                        )
+    except (zipfile.BadZipFile, OSError, ValueError, AttributeError) as error:
+        raise ArtifactError(
+            f"{path}: not a torch.export program, or cut short: {first_line(error)}"
+        ) from error
+
+
+def _inputs(exported: Any) -> list[Tensor]:
+    """The example values that the exporter recorded for the user's inputs, in order."""
+    names = set(exported.graph_signature.user_inputs)
+    return [
+        node.meta["val"]
+        for node in exported.graph.nodes
+        if node.op == "placeholder" and node.name in names
+    ]
+
+
+def _latent(path: Path, inputs: list[Tensor], options: LoadOptions) -> tuple[Noise, int]:
+    kinds = [tensor.is_floating_point() for tensor in inputs]
+    if kinds not in ([True], [True, False]) or inputs[0].ndim < 2:
+        shapes = ", ".join(f"{tensor.dtype} {list(tensor.shape)}" for tensor in inputs)
+        raise ArtifactError(
+            f"{path}: a generator takes z [B, ...] and at most labels [B] int64; "
+            f"this program takes {shapes}"
+        )
+    shape = inputs[0].shape[1:]
+    if not isinstance(inputs[0].shape[0], torch.SymInt):
+        raise ArtifactError(
+            f"{path}: exported for a fixed batch of {inputs[0].shape[0]}; export it again with "
+            'dynamic_shapes=({0: torch.export.Dim("batch")},)'
+        )
+    if any(isinstance(size, torch.SymInt) for size in shape):
+        raise ArtifactError(f"{path}: only the batch may be dynamic, not {list(shape)}")
+    if len(inputs) == 2 and not options.classes:
+        raise OptionError(f"{path}: the program takes labels; say how many: --classes N")
+    return Noise(shape=tuple(int(size) for size in shape)), (options.classes or 0) * (
+        len(inputs) - 1
+    )

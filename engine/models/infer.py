@@ -1,0 +1,100 @@
+"""The spec of a network that carries none: its output is measured by running it once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine import latents
+from engine.core.errors import ArtifactError
+from engine.core.spec import Condition, GeneratorSpec, Modality, Noise, Output, image_channels
+
+_BATCH = 2
+
+
+def probe(spec_latent: Noise, classes: int, count: int, start: int = 0) -> tuple[Tensor, ...]:
+    """Inputs of samples start .. start + count: z [count, *latent] and labels [count] int64.
+
+    The labels are there only if classes > 0.
+    """
+    inputs: tuple[Tensor, ...] = (torch.from_numpy(latents.draw(spec_latent, 0, start, count)),)
+    if classes:
+        inputs += (torch.from_numpy(latents.random_labels(classes, 0, start, count)),)
+    return inputs
+
+
+def infer_spec(
+    path: Path,
+    family: str,
+    decoder: nn.Module,
+    latent: Noise,
+    classes: int = 0,
+    output_range: tuple[float, float] | None = None,
+) -> GeneratorSpec:
+    """The spec of a decoder, marked as inferred. Raises ArtifactError if it does not run.
+
+    The modality follows the rank: [C, H, W] with 1, 3 or 4 channels is an image, [C, T] is audio,
+    the rest is a tensor.
+    """
+    shape = measure(path, decoder, probe(latent, classes, _BATCH))
+    return GeneratorSpec(
+        name=path.name.split(".")[0],
+        family=family,
+        latent=latent,
+        output=describe_output(shape, output_range or (-1.0, 1.0)),
+        modality=modality(shape),
+        condition=Condition(names=tuple(map(str, range(classes)))) if classes else None,
+        inferred=True,
+    )
+
+
+def measure(path: Path, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[int, ...]:
+    """Shape of one sample of the module's output. Raises ArtifactError if it does not run."""
+    shapes = ", ".join(str(list(tensor.shape)) for tensor in inputs)
+    try:
+        with torch.inference_mode():
+            output = module(*inputs)
+    # Anything can go wrong in a stranger's code; the reason is passed on.
+    except Exception as error:
+        raise ArtifactError(
+            f"{path}: the network does not run on inputs of shape {shapes}: {first_line(error)}; "
+            "check --input-shape, --classes and --arch-args"
+        ) from error
+    if not isinstance(output, Tensor):
+        raise ArtifactError(
+            f"{path}: the network returns {type(output).__name__}, not a tensor; "
+            "wrap it so that forward returns the sample alone"
+        )
+    batch = inputs[0].shape[0]
+    if output.ndim < 2 or output.shape[0] != batch:
+        raise ArtifactError(
+            f"{path}: the network gives shape {list(output.shape)} for {batch} inputs; "
+            f"a generator gives [{batch}, ...]"
+        )
+    return tuple(output.shape[1:])
+
+
+def modality(shape: tuple[int, ...]) -> Modality:
+    """What an output of this shape (without the batch) most likely is."""
+    if len(shape) == 3 and image_channels(shape[0]):
+        return "image"
+    return "audio" if len(shape) == 2 else "tensor"
+
+
+def describe_output(shape: tuple[int, ...], output_range: tuple[float, float]) -> Output:
+    """The output record of one sample of this shape."""
+    kind = modality(shape)
+    if kind == "image":
+        channels, height, width = shape
+        return Output.image((channels, height, width), output_range)
+    layouts = {"audio": ("CT", "audio"), "tensor": ("", "output")}
+    layout, name = layouts[kind]
+    return Output(shape=shape, layout=layout, range=output_range, name=name)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its type if it has none."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
