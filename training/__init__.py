@@ -1,0 +1,1 @@
+"""Training: data sets, losses and loops that make the checkpoints. `python -m training RECIPE`."""

@@ -1,0 +1,26 @@
+"""How the command lines of training end."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from engine.core.errors import EngineError
+
+
+def run_command(command: click.Command) -> None:
+    """Run a command; a user's mistake is one line on stderr and exit code 2."""
+    try:
+        command(standalone_mode=False)
+    except click.ClickException as error:
+        _leave(error.format_message())
+    except click.Abort:
+        _leave("interrupted")
+    except EngineError as error:
+        _leave(str(error))
+
+
+def _leave(message: str) -> None:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(2)
