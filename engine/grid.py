@@ -28,7 +28,9 @@ class GridBatch:
 
 
 def batches(start: int, n: int, batch_size: int) -> Iterator[GridBatch]:
-    """The batches that cover samples start .. start + n."""
+    """The batches that cover samples start .. start + n; none for n = 0."""
+    if n <= 0:
+        return
     end = start + n
     for first in range(start - start % batch_size, end, batch_size):
         low, high = max(first, start), min(first + batch_size, end)

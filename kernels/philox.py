@@ -32,7 +32,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _ROUNDS = 10
 
-# The 2^31 folded values map into [0, 1] (the largest rounds to 1); the factor is Triton's.
+# The 2^31 folded values map into [0, 1 - 2^-24]; the factor is Triton's.
 _TO_UNIFORM = np.float32(4.6566127342e-10)
 _SMALLEST_UNIFORM = np.float32(1.0e-7)
 _TWO_PI = np.float32(6.283185307179586)
@@ -69,7 +69,7 @@ def words(seed: int, start: int, count: int, size: int, stream: int = 0) -> Word
 
 
 def uniform(seed: int, start: int, count: int, size: int, stream: int = 0) -> Floats:
-    """Uniform numbers in [0, 1]: [count, size] float32."""
+    """Uniform numbers in [0, 1): [count, size] float32."""
     return to_uniform(words(seed, start, count, size, stream))
 
 
@@ -92,7 +92,7 @@ def integers(seed: int, start: int, count: int, bound: int, stream: int = 0) -> 
 
 
 def to_uniform(word: Words) -> Floats:
-    """Words -> float32 in [0, 1], as Triton's `uint_to_uniform_float`: same shape."""
+    """Words -> float32 in [0, 1), as Triton's `uint_to_uniform_float`: same shape."""
     return folded(word).astype(np.float32) * _TO_UNIFORM
 
 

@@ -1,0 +1,55 @@
+# Every target makes what it needs first. `make demo` needs no PyTorch; the rest installs it too.
+# On Linux, PyPI's torch carries CUDA (several GB). The small CPU build:
+#     make test PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PYTHON ?= python3
+PIP_ARGS ?=
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
+SOURCES := engine kernels export training benchmarks tests
+
+.PHONY: help venv demo test check fix bench clean
+
+help:
+	@echo "make demo    sheets of digits and emoji from the shipped models, in out/demo"
+	@echo "make test    all tests"
+	@echo "make check   lint, format, types, layers; changes nothing"
+	@echo "make fix     format, and fix what the linter can"
+	@echo "make bench   benchmarks of the backends"
+	@echo "make venv    the environment for all of these, from exact pins"
+
+venv: .venv/.dev
+
+.venv/.made:
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+# What sampling needs, and no more.
+.venv/.run: .venv/.made pyproject.toml constraints.txt
+	$(INSTALL) -e '.[onnx]'
+	@touch $@
+
+.venv/.dev: .venv/.run
+	$(INSTALL) -e '.[torch,onnx,rtx,train,bench,dev]'
+	@touch $@
+
+demo: .venv/.run
+	$(BIN)/python -m engine demo -o out/demo
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -q tests
+
+check: .venv/.dev
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: .venv/.dev
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: .venv/.dev
+	$(BIN)/python -m pytest benchmarks/ --benchmark-only
+
+clean:
+	rm -rf .venv out build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -1,0 +1,54 @@
+"""GeneratorSpec: round trip, versions, and refusals."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.core.errors import ArtifactError
+from engine.core.spec import Condition, GeneratorSpec, Noise, Output, Provenance
+
+FULL = GeneratorSpec(
+    name="x",
+    family="vae",
+    latent=Noise((3, 2), "uniform", "noise"),
+    output=Output.image((3, 8, 8), (0.0, 1.0)),
+    noise=(Noise((4,), name="layer 0"),),
+    condition=Condition(names=("cat", "Hündchen")),
+    entry_points=("decoder", "encoder"),
+    provenance=Provenance("d", "MIT", "make it", {"kid": 0.1}),
+)
+
+
+def test_round_trip() -> None:
+    assert GeneratorSpec.from_json(FULL.to_json()) == FULL
+    assert GeneratorSpec.from_json(FULL.to_json(indent=2)) == FULL
+    assert FULL.output.channels == "rgb"
+    assert FULL.classes == ("cat", "Hündchen")
+
+
+def damaged(**changes: object) -> str:
+    return json.dumps({**FULL.to_dict(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "must be a JSON object"),
+        (damaged(version=99), "version 99, this package reads 1"),
+        (damaged(surprise=1), "surprise"),
+        (json.dumps({"version": 1, "name": "x"}), "lacks the field 'latent'"),
+        (damaged(modality="smell"), "modality 'smell' is unknown; known are image"),
+        (damaged(entry_points=["encoder"]), "needs the entry point 'decoder'"),
+        (damaged(latent={"shape": [0]}), "every dimension must be a positive integer"),
+        (damaged(output={"shape": [1, 2, 2], "range": [1.0, 0.0]}), "finite, rising"),
+        (damaged(condition={"kind": "classes", "names": []}), "at least one class name"),
+        (damaged(condition={"kind": "classes", "names": ["a", "a"]}), "class names repeat"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else None,
+)
+def test_refused(text: str, message: str) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        GeneratorSpec.from_json(text)
