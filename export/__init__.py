@@ -1,0 +1,1 @@
+"""From checkpoints to files that run without PyTorch: ONNX and TensorRT plans."""

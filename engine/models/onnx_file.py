@@ -73,7 +73,7 @@ def read_onnx(path: Path) -> ModelProto:
         ) from error
     try:
         model = onnx.load(path)
-    # protobuf's DecodeError derives from Exception alone, and importing it would bind us to protobuf.
+    # protobuf's DecodeError derives from Exception alone; importing it would bind us to protobuf.
     except Exception as error:
         raise ArtifactError(
             f"{path}: not a readable ONNX file, or cut short: {first_line(error)}"
