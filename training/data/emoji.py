@@ -9,12 +9,14 @@ import numpy as np
 
 from engine.core.errors import ArtifactError, OptionError
 from training.data.dataset import ImageData
-from training.data.fetch import NpmPackage, fetch
+from training.data.fetch import Package, fetch
 from training.data.files import read_images
 
-PACKAGE = NpmPackage(
+PACKAGE = Package(
+    client="npm",
     name="emoji-datasource-google",
     version="16.0.0",
+    file="emoji-datasource-google-16.0.0.tgz",
     sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
 )
 # The subcategories whose emoji are round yellow faces.

@@ -6,10 +6,13 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from engine.core.errors import TrainingError
 from engine.core.files import sha256
@@ -19,22 +22,21 @@ _TIMEOUT_S = 900
 
 
 @dataclass(frozen=True)
-class NpmPackage:
-    """An npm package of one version; `sha256` is that of its tarball."""
+class Package:
+    """A package of one version: the registry's client, the file it gives, and its sha256."""
 
+    client: Literal["npm", "pip"]
     name: str
     version: str
+    file: str
     sha256: str
 
     @property
-    def tarball(self) -> str:
-        """The file name that `npm pack` gives."""
-        return f"{self.name}-{self.version}.tgz"
-
-    @property
     def command(self) -> tuple[str, ...]:
-        """The command that downloads it into the current folder."""
-        return ("npm", "pack", f"{self.name}@{self.version}")
+        """The command that downloads the file into the current folder."""
+        if self.client == "npm":
+            return ("npm", "pack", f"{self.name}@{self.version}")
+        return ("pip", "download", "--no-deps", f"{self.name}=={self.version}")
 
 
 def cache_dir() -> Path:
@@ -43,41 +45,41 @@ def cache_dir() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "generator-engine"
 
 
-def fetch(package: NpmPackage) -> Path:
+def unpacked(package: Package) -> Path:
+    """Where `fetch` puts the package; it may not be there yet."""
+    return cache_dir() / f"{package.name}-{package.version}"
+
+
+def fetch(package: Package) -> Path:
     """The unpacked package's folder in the cache; downloads it the first time.
 
     Raises TrainingError, with the command to run, when the client is missing or fails, or when the
     file is not the one that was expected.
     """
-    cache = cache_dir()
-    folder = cache / f"{package.name}-{package.version}"
+    folder = unpacked(package)
     if folder.is_dir():
         return folder
-    tarball = cache / package.tarball
+    cache = folder.parent
+    archive = cache / package.file
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        if not tarball.is_file():
-            _download(package, cache)
-        _check(package, tarball)
-        _unpack(tarball, folder)
-    except OSError as error:
+        if not archive.is_file():
+            _download(package, archive)
+        _check(package, archive)
+        _unpack(package, archive, folder)
+    except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise TrainingError(f"cannot fill the cache {cache}: {error}") from error
     return folder
 
 
-def _download(package: NpmPackage, cache: Path) -> None:
-    by_hand = f"run `{' '.join(package.command)}` and put {package.tarball} into {cache}"
-    client = shutil.which(package.command[0])
-    if client is None:
-        raise TrainingError(
-            f"{package.name}@{package.version} is not in the cache and `{package.command[0]}` is "
-            f"not installed: {by_hand}"
-        )
-    _log.info("downloading %s@%s with npm", package.name, package.version)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+def _download(package: Package, archive: Path) -> None:
+    shown = " ".join(package.command)
+    by_hand = f"run `{shown}` and put {package.file} into {archive.parent}"
+    _log.info("downloading: %s", shown)
+    with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         try:
             done = subprocess.run(
-                [client, *package.command[1:]],
+                [*_client(package, by_hand), *package.command[1:]],
                 cwd=scratch,
                 capture_output=True,
                 text=True,
@@ -86,24 +88,42 @@ def _download(package: NpmPackage, cache: Path) -> None:
             )
         except subprocess.TimeoutExpired as error:
             raise TrainingError(f"no answer in {_TIMEOUT_S} s: {by_hand}") from error
-        loaded = Path(scratch) / package.tarball
+        loaded = Path(scratch) / package.file
         if done.returncode or not loaded.is_file():
             said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise TrainingError(f"`{' '.join(package.command)}` failed ({said}): {by_hand}")
-        loaded.replace(cache / package.tarball)
+            raise TrainingError(f"`{shown}` failed ({said}): {by_hand}")
+        loaded.replace(archive)
 
 
-def _check(package: NpmPackage, tarball: Path) -> None:
-    found = sha256(tarball)
+def _client(package: Package, by_hand: str) -> tuple[str, ...]:
+    if package.client == "pip":
+        return (sys.executable, "-m", "pip")
+    found = shutil.which(package.client)
+    if found is None:
+        raise TrainingError(
+            f"{package.name} {package.version} is not in the cache and `{package.client}` is not "
+            f"installed: {by_hand}"
+        )
+    return (found,)
+
+
+def _check(package: Package, archive: Path) -> None:
+    found = sha256(archive)
     if found != package.sha256:
         raise TrainingError(
-            f"{tarball} has sha256 {found}, expected {package.sha256}; delete it and start again"
+            f"{archive} has sha256 {found}, expected {package.sha256}; delete it and start again"
         )
 
 
-def _unpack(tarball: Path, folder: Path) -> None:
+def _unpack(package: Package, archive: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        with tarfile.open(tarball) as archive:
-            archive.extractall(scratch, filter="data")
-        # npm puts everything under package/; the rename makes the folder appear complete or not.
-        (Path(scratch) / "package").rename(folder)
+        content = Path(scratch) / "package"
+        if package.client == "npm":
+            # npm puts everything under package/.
+            with tarfile.open(archive) as tar:
+                tar.extractall(scratch, filter="data")
+        else:
+            with zipfile.ZipFile(archive) as wheel:
+                wheel.extractall(content)
+        # One rename: the folder is there complete, or not at all.
+        content.rename(folder)

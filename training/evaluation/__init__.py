@@ -1,0 +1,1 @@
+"""How good the samples are: classes, confidence, diversity, distance to real data."""
