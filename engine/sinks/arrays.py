@@ -22,6 +22,12 @@ from engine.sinks.space import check_folder, check_space
 Array = npt.NDArray[Any]
 
 
+def check_room(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+    """Raise OutputError unless an array of this size can be written to `path`."""
+    check_space(path.parent, math.prod(shape) * np.dtype(dtype).itemsize)
+    check_folder(path.parent)
+
+
 def write_npy(
     path: Path, batches: Iterable[Array], shape: tuple[int, ...], dtype: npt.DTypeLike
 ) -> None:
@@ -29,7 +35,7 @@ def write_npy(
 
     Raises OutputError, also when the disk has too little room to begin with; then nothing is left.
     """
-    _check_room(path, shape, dtype)
+    check_room(path, shape, dtype)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         _write_array(file, batches, shape, np.dtype(dtype))
 
@@ -46,7 +52,7 @@ def write_npz(
 
     Not compressed: generated images shrink little, and reading stays fast. Raises OutputError.
     """
-    _check_room(path, shape, dtype)
+    check_room(path, shape, dtype)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with _member(archive, name) as file:
             _write_array(file, batches, shape, np.dtype(dtype))
@@ -71,8 +77,3 @@ def _write_array(
         written += part.size
     if written != math.prod(shape):
         raise OutputError(f"{written} values came for an array of shape {list(shape)}")
-
-
-def _check_room(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-    check_folder(path.parent)
-    check_space(path.parent, math.prod(shape) * np.dtype(dtype).itemsize)

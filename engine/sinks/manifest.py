@@ -36,7 +36,7 @@ class Manifest:
 
     artifact, sha256: file name and hash of the model.
     labels: what was asked for (a class, one class a sample, 'random', 'cycle').
-    latents: hash of the caller's own latents; then there is no seed.
+    latents: where they come from instead of a seed ('sha256:...' of a file, an interpolation).
     shape, dtype: of one written sample.
     versions: of what computed the samples.
     """
@@ -70,14 +70,17 @@ class Manifest:
             if mine != theirs
         ]
 
-    def to_json(self, indent: int | None = 1) -> str:
-        """JSON text; `from_json` gives back an equal manifest."""
+    def to_json(self) -> str:
+        """JSON text, one line for each file; `from_json` gives back an equal manifest."""
         values = {
             "format": MANIFEST_FORMAT,
             "version": MANIFEST_VERSION,
             **dataclasses.asdict(self),
         }
-        return json.dumps(values, indent=indent, ensure_ascii=False)
+        lines = [_dumps(_present(record)) for record in values.pop("files")]
+        settings = ",\n ".join(f"{_dumps(key)}: {_dumps(value)}" for key, value in values.items())
+        files = ",\n  ".join(lines)
+        return f'{{\n {settings},\n "files": [\n  {files}\n ]\n}}\n'
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -111,7 +114,7 @@ def read_manifest(path: Path) -> Manifest | None:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write in one step. Raises OutputError."""
-    write_text(path, manifest.to_json() + "\n")
+    write_text(path, manifest.to_json())
 
 
 def sidecar(path: Path) -> Path:
@@ -124,6 +127,14 @@ def _settings(*manifests: Manifest) -> list[list[Any]]:
         item.name for item in dataclasses.fields(Manifest) if item.name not in _PROGRESS_FIELDS
     ]
     return [names, *([getattr(manifest, name) for name in names] for manifest in manifests)]
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _present(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value is not None}
 
 
 def _show(value: Any) -> str:

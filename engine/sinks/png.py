@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from engine.core.errors import OptionError
 
-# Against Pillow's default of 6, level 3 takes half the time on generated images for 3 % more bytes.
-_COMPRESS_LEVEL = 3
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -42,9 +40,7 @@ def encode_png(image: npt.NDArray[Any], text: Mapping[str, str] | None = None) -
     for key, value in (text or {}).items():
         info.add_itxt(key, value)
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(
-        buffer, "PNG", compress_level=_COMPRESS_LEVEL, pnginfo=info
-    )
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 

@@ -47,12 +47,12 @@ class PngFolder:
 
     def __init__(self, path: Path, manifest: Manifest, resume: bool = False) -> None:
         check_image_shape(manifest.shape)
-        check_folder(path)
         self.path = path
         self._manifest = manifest.replace(complete=False, files=())
         self._digits = max(8, len(str(manifest.start + manifest.n - 1)))
-        self._kept = self._take_stock(resume)
+        self._kept = self._take_stock(resume) if path.is_dir() else {}
         check_room_for_files(path, manifest.n - len(self._kept))
+        check_folder(path)
         write_manifest(path / FOLDER_MANIFEST, self._manifest)
 
     @property

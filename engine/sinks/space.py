@@ -36,7 +36,8 @@ def check_folder(folder: Path) -> None:
 
 
 def check_space(folder: Path, needed_bytes: int) -> None:
-    """Raise OutputError if the disk that holds `folder` has less than `needed_bytes` free."""
+    """Raise OutputError if the disk that holds `folder`, or is to, has less than that free."""
+    folder = _existing(folder)
     free_bytes = shutil.disk_usage(folder).free
     if needed_bytes > free_bytes:
         raise OutputError(
@@ -46,14 +47,18 @@ def check_space(folder: Path, needed_bytes: int) -> None:
 
 
 def check_room_for_files(folder: Path, count: int) -> None:
-    """Raise OutputError if the disk that holds `folder` cannot take `count` more small PNGs."""
+    """Raise OutputError if the disk that holds `folder`, or is to, cannot take `count` PNGs."""
     check_space(folder, count * _SMALLEST_PNG_BYTES)
     if not hasattr(os, "statvfs"):
         return
-    state = os.statvfs(folder)
+    state = os.statvfs(_existing(folder))
     # File systems without a fixed table of inodes report none at all.
     if state.f_files and count > state.f_favail:
         raise OutputError(
             f"{count:,} files are asked for and the file system of {folder} has room for "
             f"{state.f_favail:,}; write a .npy file or several folders on other disks"
         )
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())

@@ -1,0 +1,90 @@
+"""`decode`: the caller's own latents to samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from engine.cli.destination import Destination
+from engine.cli.labels import parse_labels
+from engine.cli.options import (
+    EngineOptions,
+    artifact_argument,
+    engine_options,
+    labels_option,
+    output_options,
+    values_option,
+)
+from engine.core.errors import ArtifactError, OptionError
+from engine.core.files import sha256
+
+
+@click.command()
+@artifact_argument
+@click.option(
+    "--latents",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A .npy file of shape [n, *latent].",
+)
+@output_options
+@labels_option
+@values_option
+@engine_options
+def decode(
+    artifact: str,
+    latents: Path,
+    to: Destination,
+    labels: str | None,
+    output: str | None,
+    options: EngineOptions,
+) -> None:
+    """Turn your own latents into samples."""
+    from engine.cli.writing import Job, describe, write
+
+    z = read_latents(latents)
+    with options.open(artifact) as engine:
+        n, size = len(z), engine.batch_size
+        choice = parse_labels(labels, engine.spec.classes, n)
+        chosen = engine.labels(n, labels=choice.of(range(n), 0))
+        manifest = describe(
+            engine,
+            n,
+            output,
+            seed=None,
+            labels=choice.value,
+            latents=f"sha256:{sha256(latents)}",
+        )
+
+        def make(run: range) -> Iterator[Any]:
+            for first in range(run.start, run.stop, size):
+                part = slice(first, min(first + size, run.stop))
+                yield engine.decode(
+                    z[part],
+                    None if chosen is None else chosen[part],
+                    output=cast(Any, manifest.dtype),
+                )
+
+        write(Job(manifest, make, lambda: chosen), to)
+
+
+def read_latents(path: Path) -> npt.NDArray[Any]:
+    """The array of a .npy file, mapped and not read. Raises ArtifactError, OptionError if empty."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path}: no such file") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise ArtifactError(f"{path}: not a .npy file of numbers: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise ArtifactError(f"{path}: several arrays in one file; give a .npy file of latents")
+    if array.ndim == 0 or len(array) == 0:
+        raise OptionError(
+            f"{path}: has the shape {array.shape}; give latents of shape [n, *latent]"
+        )
+    return cast(npt.NDArray[Any], array)

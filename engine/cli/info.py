@@ -1,0 +1,88 @@
+"""`info`: what an artifact holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.options import EngineOptions, artifact_argument, model_options
+from engine.cli.table import print_table
+
+if TYPE_CHECKING:
+    from engine.core.artifacts import Artifact
+    from engine.core.spec import GeneratorSpec
+
+
+@click.command()
+@artifact_argument
+@click.option("--json", "as_json", is_flag=True, help="Everything, for programs.")
+@model_options
+def info(artifact: str, as_json: bool, options: EngineOptions) -> None:
+    """Show what an artifact holds, without running it."""
+    # The null backend reads the spec of any artifact, also of a plan without a GPU.
+    opened = dataclasses.replace(options, backend="null")
+    with opened.open(artifact) as engine:
+        spec, file = engine.spec, engine.artifact
+    if as_json:
+        values = {"artifact": _artifact(file), "spec": spec.to_dict(), "tensors": tensors(spec)}
+        click.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        return
+    condition = (
+        f"{len(spec.classes)} classes: {', '.join(spec.classes)}" if spec.classes else "none"
+    )
+    origin = spec.provenance
+    print_table(
+        [
+            ("model", f"{spec.name} ({spec.family}, {spec.modality})"),
+            ("spec", "inferred from the tensors" if spec.inferred else "carried by the file"),
+            *((key, str(value)) for key, value in _artifact(file).items()),
+            ("entry points", ", ".join(spec.entry_points)),
+            ("condition", condition),
+            *((f"{item['entry_point']} {item['way']}", _tensor(item)) for item in tensors(spec)),
+            ("data", origin.data or "unknown"),
+            ("licence", origin.licence or "unknown"),
+            ("made by", origin.command or "unknown"),
+            *((name, f"{value:g}") for name, value in origin.metrics.items()),
+        ]
+    )
+
+
+def tensors(spec: GeneratorSpec) -> list[dict[str, Any]]:
+    """Inputs and outputs of each entry point, shapes without the batch."""
+    condition = spec.condition
+    labels = []
+    if condition is not None:
+        kind = "int64" if condition.kind == "classes" else "float32"
+        labels = [(condition.name, condition.shape, kind, "condition")]
+    noise = [
+        (item.name, item.shape, "float32", item.distribution) for item in (spec.latent, *spec.noise)
+    ]
+    low, high = spec.output.range
+    output = [(spec.output.name, spec.output.shape, "float32", f"{low:g} to {high:g}")]
+    posterior = [(name, spec.latent.shape, "float32", "posterior") for name in ("mean", "logvar")]
+    ways = {"decoder": (noise + labels, output), "encoder": (output + labels, posterior)}
+    return [
+        dict(zip(("entry_point", "way", "name", "shape", "dtype", "values"), row, strict=True))
+        for entry_point in spec.entry_points
+        for way, side in zip(("in", "out"), ways[entry_point], strict=True)
+        for row in ((entry_point, way, *tensor) for tensor in side)
+    ]
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "file": str(artifact.path),
+        "kind": artifact.kind,
+        "bytes": artifact.path.stat().st_size,
+        "sha256": artifact.sha256,
+    }
+
+
+def _tensor(item: dict[str, Any]) -> str:
+    return (
+        f"{item['name']} [n{''.join(f', {size}' for size in item['shape'])}] {item['dtype']}, "
+        + (str(item["values"]))
+    )

@@ -1,0 +1,84 @@
+"""`interpolate`: the way between two samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import click
+
+from engine.cli import types
+from engine.cli.destination import Destination
+from engine.cli.labels import parse_labels
+from engine.cli.options import (
+    EngineOptions,
+    artifact_argument,
+    engine_options,
+    labels_option,
+    output_options,
+    values_option,
+)
+from engine.core.errors import OptionError
+
+
+@click.command()
+@artifact_argument
+@click.option("--from", "first", type=types.sample, metavar="[SEED:]INDEX", required=True)
+@click.option("--to", "last", type=types.sample, metavar="[SEED:]INDEX", required=True)
+@click.option(
+    "--steps", type=int, default=8, show_default=True, help="Samples, both ends included."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed where none is named.")
+@output_options
+@labels_option
+@values_option
+@engine_options
+def interpolate(
+    artifact: str,
+    first: tuple[int | None, int],
+    last: tuple[int | None, int],
+    steps: int,
+    seed: int,
+    to: Destination,
+    labels: str | None,
+    output: str | None,
+    options: EngineOptions,
+) -> None:
+    """Walk from one sample to another.
+
+    Normal latents go along the great circle, uniform ones along the line. The class is that of the
+    first sample unless --labels says otherwise. A folder gets the steps as frames.
+    """
+    from engine.cli.writing import Job, describe, write
+
+    to = to.or_grid(steps, 1)
+    ends = [(seed if own is None else own, index) for own, index in (first, last)]
+    with options.open(artifact) as engine:
+        if steps < 2:
+            raise OptionError(f"--steps {steps} must be at least 2: both ends are part of the way")
+        (a_seed, a_index), (b_seed, b_index) = ends
+        choice = parse_labels(labels, engine.spec.classes, steps, default=None)
+        asked = choice.of(range(steps), 0)
+        if asked is None:
+            alike = engine.labels(1, seed=a_seed, start=a_index)
+            asked = None if alike is None else int(alike[0])
+        manifest = describe(
+            engine,
+            steps,
+            output,
+            seed=None,
+            labels=choice.value if choice.value is not None else cast(Any, asked),
+            latents=f"{steps} steps from {a_seed}:{a_index} to {b_seed}:{b_index}",
+        )
+
+        def make(run: range) -> Iterator[Any]:
+            way = engine.interpolate(
+                engine.latents(1, seed=a_seed, start=a_index)[0],
+                engine.latents(1, seed=b_seed, start=b_index)[0],
+                steps,
+                labels=asked,
+                output=cast(Any, manifest.dtype),
+            )
+            yield way[run.start : run.stop]
+
+        write(Job(manifest, make, lambda: engine.labels(steps, labels=asked)), to)

@@ -1,0 +1,145 @@
+"""Options that several commands share, each written once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli import types
+from engine.cli.destination import destination
+
+if TYPE_CHECKING:
+    from engine.api import Engine
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How to open an artifact, as asked for on the command line."""
+
+    backend: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    threads: int | None = None
+    arch: str | None = None
+    arch_args: Mapping[str, Any] | None = None
+    state_key: str | None = None
+    classes: int | None = None
+    input_shape: tuple[int, ...] | None = None
+    output_range: tuple[float, float] | None = None
+
+    def open(self, artifact: str) -> Engine:
+        """Open an artifact; what had to be assumed about the model is told on stderr."""
+        from engine.api import Engine
+
+        engine = Engine(artifact, **{item.name: getattr(self, item.name) for item in fields(self)})
+        if engine.spec.inferred:
+            click.echo(engine.explain(), err=True)
+        return engine
+
+
+_RUN_OPTIONS = (
+    click.option(
+        "--backend", type=types.backend, metavar="NAME", default="auto", help="What runs the model."
+    ),
+    click.option("--device", default="auto", help="Where it runs: cpu, cuda, ..."),
+    click.option("--precision", default="auto", help="fp32, fp16, ... as the backend offers."),
+    click.option(
+        "--batch-size", type=int, help="Samples at once; equal bits need an equal batch size."
+    ),
+    click.option("--threads", type=int, help="CPU threads of the backend."),
+)
+_MODEL_OPTIONS = (
+    click.option("--arch", metavar="MODULE:FACTORY", help="Network of a bare state dict."),
+    click.option(
+        "--arch-args", type=types.json_object, metavar="JSON", help="Arguments of the factory."
+    ),
+    click.option("--state-key", help="Key of the state dict in the checkpoint."),
+    click.option("--classes", type=int, help="The last N input channels are a one-hot class."),
+    click.option(
+        "--input-shape", type=types.shape, metavar="SHAPE", help="Shape of one latent, like 80,20."
+    ),
+    click.option(
+        "--output-range",
+        type=types.value_range,
+        metavar="LOW:HIGH",
+        help="What the output spans, like -1:1.",
+    ),
+)
+
+
+def engine_options(function: Function) -> Function:
+    """Add all options of `EngineOptions`; the command gets them as `options`."""
+    return _collected(function, (*_RUN_OPTIONS, *_MODEL_OPTIONS))
+
+
+def model_options(function: Function) -> Function:
+    """Add the options that describe a model; the command gets `options` with the rest on auto."""
+    return _collected(function, _MODEL_OPTIONS)
+
+
+_OUTPUT_OPTIONS = (
+    click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path),
+        required=True,
+        help="x.png: one sheet. folder/: single PNGs. x.npy, x.npz: arrays.",
+    ),
+    click.option(
+        "--format",
+        type=click.Choice(["sheet", "pngs", "npy", "npz"]),
+        help="What to write, where the name of the output does not say it.",
+    ),
+    click.option(
+        "--grid", type=types.grid, metavar="COLSxROWS", help="Columns and rows of a sheet."
+    ),
+    click.option("--resume", is_flag=True, help="Continue a folder that was begun."),
+)
+
+
+def output_options(function: Function) -> Function:
+    """Add -o, --format, --grid and --resume; the command gets a `Destination` as `to`."""
+
+    @functools.wraps(function)
+    def wrapper(
+        out: Path, format: str | None, grid: tuple[int, int] | None, resume: bool, **arguments: Any
+    ) -> Any:
+        return function(to=destination(out, format, grid, resume), **arguments)
+
+    return _applied(wrapper, _OUTPUT_OPTIONS)
+
+
+labels_option = click.option(
+    "--labels",
+    help="A class by name or index, one for each sample (3,1,4), 'random', or 'cycle': in turn.",
+)
+values_option = click.option(
+    "--output",
+    type=click.Choice(["uint8", "float32"]),
+    help="Values in array files: pixels, or the model's own range.",
+)
+artifact_argument = click.argument("artifact")
+
+
+def _collected(function: Function, options: tuple[Callable[[Function], Function], ...]) -> Function:
+    @functools.wraps(function)
+    def wrapper(**arguments: Any) -> Any:
+        names = [item.name for item in fields(EngineOptions) if item.name in arguments]
+        chosen = EngineOptions(**{name: arguments.pop(name) for name in names})
+        return function(options=chosen, **arguments)
+
+    return _applied(wrapper, options)
+
+
+def _applied(function: Function, options: tuple[Callable[[Function], Function], ...]) -> Function:
+    for option in reversed(options):
+        function = option(function)
+    return function

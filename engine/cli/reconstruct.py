@@ -1,0 +1,83 @@
+"""`reconstruct`: images through the encoder and the decoder of a VAE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from engine.cli.destination import Destination
+from engine.cli.labels import parse_labels
+from engine.cli.options import (
+    EngineOptions,
+    artifact_argument,
+    engine_options,
+    labels_option,
+    output_options,
+)
+from engine.core.errors import OptionError
+
+_PAIRS_A_ROW = 4
+
+
+@click.command()
+@artifact_argument
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@output_options
+@labels_option
+@engine_options
+def reconstruct(
+    artifact: str,
+    images: tuple[Path, ...],
+    to: Destination,
+    labels: str | None,
+    options: EngineOptions,
+) -> None:
+    """Put images through a VAE and show both sides.
+
+    A sheet and a folder hold each original and its reconstruction in turn; an array file holds the
+    reconstructions. IMAGES are pictures of any size, or .npy arrays in the model's shape.
+    """
+    from engine.cli.pictures import read_pictures
+    from engine.cli.writing import Job, describe, write
+    from engine.images import to_uint8
+
+    with options.open(artifact) as engine:
+        spec = engine.spec
+        if "encoder" not in spec.entry_points or spec.modality != "image":
+            raise OptionError(
+                f"{spec.name} ({spec.family}) has no encoder; reconstruct needs a VAE"
+            )
+        if spec.classes and labels is None:
+            raise OptionError("the model has classes; name that of each image: --labels 3,1,4")
+        originals = read_pictures(images, spec.output)
+        count = len(originals)
+        asked = parse_labels(labels, spec.classes, count, default=None).of(range(count), 0)
+        chosen = engine.labels(count, labels=asked)
+        pairs = to.format in ("sheet", "pngs")
+        a_row = min(count, _PAIRS_A_ROW)
+        to = to.or_grid(2 * a_row, -(-count // a_row))
+        digest = sha256(originals.tobytes()).hexdigest()
+        manifest = describe(
+            engine,
+            2 * count if pairs else count,
+            "uint8",
+            seed=None,
+            latents=f"encoded from {count} images, sha256:{digest}",
+        )
+
+        def make(run: range) -> Iterator[Any]:
+            rebuilt = engine.reconstruct(originals, chosen, output="uint8")
+            if pairs:
+                both = np.stack([to_uint8(originals, spec.output.range), rebuilt], axis=1)
+                rebuilt = both.reshape(-1, *rebuilt.shape[1:])
+            yield rebuilt[run.start : run.stop]
+
+        def written_labels() -> Any:
+            return chosen if chosen is None or not pairs else chosen.repeat(2)
+
+        write(Job(manifest, make, written_labels), to)
