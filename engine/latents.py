@@ -5,6 +5,7 @@ Each kind of randomness has its own Philox stream: kind | tensor index << 8 (`ke
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 import numpy as np
@@ -44,8 +45,10 @@ def draw(
     """Samples start .. start + count of a noise input: [count, *noise.shape] float32.
 
     truncation t draws from the normal truncated to [-t, t], by inverse CDF of the same words.
-    Raises OptionError when it is given for a uniform latent.
+    Raises OptionError when it is not positive, or given for a uniform latent.
     """
+    if truncation is not None and not (math.isfinite(truncation) and truncation > 0):
+        raise OptionError(f"truncation={truncation} must be a positive number")
     if truncation is not None and noise.distribution != "normal":
         raise OptionError(
             f"truncation={truncation} applies to normal latents, {noise.name!r} is "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from engine.backends._cuda import no_gpu_reason
-from engine.backends._onnx_session import fixed_batch, open_session, session_spec
+from engine.backends._onnx_session import DTYPES, fixed_batch, open_session, session_spec
 from engine.backends.base import (
     Backend,
     BackendOptions,
@@ -26,14 +26,6 @@ from engine.core.errors import ArtifactError, OptionError
 
 if TYPE_CHECKING:
     import onnxruntime as ort
-
-_DTYPES = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(double)": np.float64,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-}
 
 
 class OnnxRuntimeBackend(Backend):
@@ -79,7 +71,7 @@ class OnnxRuntimeBackend(Backend):
         """One batch; inputs are converted to what the graph declares."""
         session = self._session(entry_point)
         feed = {
-            node.name: np.ascontiguousarray(inputs[node.name], _DTYPES[node.type])
+            node.name: np.ascontiguousarray(inputs[node.name], DTYPES[node.type])
             for node in session.get_inputs()
         }
         names = [node.name for node in session.get_outputs()]

@@ -1,0 +1,1 @@
+"""Benchmarks of the backends: `pytest benchmarks/ --benchmark-only`, `python -m benchmarks`."""

@@ -1,0 +1,151 @@
+"""ONNX files that nobody here exported: generators are opened, the rest is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import Engine
+from engine.core.errors import ArtifactError, OptionError
+
+onnx = pytest.importorskip("onnx")
+
+
+def write(
+    path: Path,
+    inputs: list[tuple[str, Any, list[Any]]],
+    nodes: list[Any],
+    output: list[Any],
+    initializers: tuple[Any, ...] = (),
+) -> Path:
+    """A graph with one float output `y`."""
+    from onnx import TensorProto, helper
+
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(*tensor) for tensor in inputs],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, output)],
+        list(initializers),
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    return path
+
+
+def reshape(path: Path, latent: list[Any], output: list[Any]) -> Path:
+    """y = z repeated into `output`, all but the batch fixed."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    shape = numpy_helper.from_array(np.array([0, *output[1:]], np.int64), "shape")
+    return write(
+        path,
+        [("noise", TensorProto.FLOAT, latent)],
+        [helper.make_node("Reshape", ["noise", "shape"], ["y"])],
+        output,
+        (shape,),
+    )
+
+
+def test_a_generator_without_metadata(tmp_path: Path) -> None:
+    path = reshape(tmp_path / "g.onnx", ["n", 48], ["n", 3, 4, 4])
+    engine = Engine(path, batch_size=4)
+    assert engine.spec.inferred
+    assert engine.spec.latent.name == "noise"
+    assert "inferred" in engine.explain()
+    floats = engine.generate(6, output="float32")
+    assert (floats.reshape(6, 48) == engine.latents(6)).all()
+    narrow = Engine(path, output_range=(0.0, 1.0)).generate(1)
+    assert (narrow == np.rint(floats[:1].clip(0, 1) * 255).transpose(0, 2, 3, 1)).all()
+
+
+def test_a_graph_with_a_fixed_batch(tmp_path: Path) -> None:
+    path = reshape(tmp_path / "g.onnx", [2, 16], [2, 1, 4, 4])
+    engine = Engine(path)
+    assert engine.batch_size == 2
+    assert engine.generate(5).shape == (5, 4, 4, 1)
+    with pytest.raises(OptionError, match=r"batch_size=8 does not fit: .* batches of 2"):
+        Engine(path, batch_size=8)
+
+
+def test_a_class_input_wants_the_number_of_classes(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    path = write(
+        tmp_path / "c.onnx",
+        [("z", TensorProto.FLOAT, ["n", 16]), ("which", TensorProto.INT64, ["n"])],
+        [
+            helper.make_node("Cast", ["which"], ["f"], to=TensorProto.FLOAT),
+            helper.make_node("Reshape", ["f", "column"], ["c"]),
+            helper.make_node("Mul", ["z", "zero"], ["nothing"]),
+            helper.make_node("Add", ["nothing", "c"], ["s"]),
+            helper.make_node("Reshape", ["s", "shape"], ["y"]),
+        ],
+        ["n", 1, 4, 4],
+        (
+            numpy_helper.from_array(np.array([-1, 1], np.int64), "column"),
+            numpy_helper.from_array(np.array(0.0, np.float32), "zero"),
+            numpy_helper.from_array(np.array([0, 1, 4, 4], np.int64), "shape"),
+        ),
+    )
+    with pytest.raises(ArtifactError, match=r"input 'which' asks for a class; .*--classes N"):
+        Engine(path)
+    engine = Engine(path, classes=3)
+    assert engine.generate(4, labels=[0, 1, 2, 1], output="float32")[:, 0, 0, 0].tolist() == [
+        0,
+        1,
+        2,
+        1,
+    ]
+
+
+REFUSED: dict[str, tuple[list[Any], list[Any], str]] = {
+    "classifier": ([1, 3, 64, 64], [1, 12288], "far less|no generator"),
+    "open input": (["n", "k"], ["n", 1, 4, 4], "input 'noise' has the open shape"),
+    "seven channels": (["n", 112], ["n", 7, 4, 4], "no generator of images or sound"),
+    "flat": (["n", 100], ["n", 100], "no generator of images or sound"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_no_generator(case: tuple[list[Any], list[Any], str], tmp_path: Path) -> None:
+    latent, output, message = case
+    path = reshape(tmp_path / "x.onnx", latent, output)
+    with pytest.raises(ArtifactError, match=message):
+        Engine(path)
+
+
+def test_an_open_output_is_measured(tmp_path: Path) -> None:
+    path = reshape(tmp_path / "x.onnx", ["n", 48], ["n", 3, 4, 4])
+    model = onnx.load(path)
+    for dim in model.graph.output[0].type.tensor_type.shape.dim[2:]:
+        dim.Clear()
+        dim.dim_param = "open"
+    onnx.save(model, path)
+    assert Engine(path).spec.output.shape == (3, 4, 4)
+
+
+@pytest.mark.parametrize("content", [b"not onnx at all", b"\x08\x09"], ids=["text", "empty model"])
+def test_damaged(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"x\.onnx"):
+        Engine(path)
+
+
+def test_an_encoder_is_no_generator(onnx_files: dict[str, Path]) -> None:
+    encoder = onnx_files["vae"].with_name("vae.encoder.onnx")
+    with pytest.raises(ArtifactError, match=r"this is the encoder of a generator; open vae\.onnx"):
+        Engine(encoder)
+
+
+def test_a_decoder_without_its_encoder(onnx_files: dict[str, Path], tmp_path: Path) -> None:
+    alone = tmp_path / "alone.onnx"
+    alone.write_bytes(onnx_files["vae"].read_bytes())
+    engine = Engine(alone)
+    images = engine.generate(1)
+    with pytest.raises(ArtifactError, match=r"alone\.encoder\.onnx: no such file"):
+        engine.encode(images)
