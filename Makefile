@@ -33,7 +33,14 @@ venv: .venv/.dev
 	@touch $@
 
 demo: .venv/.run
-	$(BIN)/python -m engine demo -o out/demo
+	$(BIN)/python -m engine generate dcgan-digits -n 80 -o out/demo/dcgan-digits.png
+	$(BIN)/python -m engine generate dcgan-emoji -n 64 --truncation 1.5 -o out/demo/dcgan-emoji.png
+	$(BIN)/python -m engine generate vae-digits -n 64 -o out/demo/vae-digits.png
+	$(BIN)/python -m engine generate gan-mlp-digits -n 64 -o out/demo/gan-mlp-digits.png
+	$(BIN)/python -m engine generate dcgan-digits -n 200 --labels 7 --seed 1 -o out/demo/sevens
+	$(BIN)/python -m engine interpolate vae-digits --from 1 --to 6 --steps 12 -o out/demo/interpolation.png
+	$(BIN)/python -m engine reconstruct vae-digits out/demo/sevens/0000000[0-7].png -o out/demo/reconstruction.png
+	@echo "Look into out/demo."
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -q tests

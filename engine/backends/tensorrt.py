@@ -1,0 +1,122 @@
+"""TensorRT plans, of the enterprise library or of TensorRT-RTX, on an NVIDIA GPU.
+
+A plan says neither what its numbers mean nor which library built it; both stand in the sidecar
+NAME.plan.json. Without one the spec is inferred from the tensors. PyTorch holds the device memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from engine.backends._cuda import no_gpu_reason
+from engine.backends._infer_spec import infer_spec
+from engine.backends._tensorrt import flavours
+from engine.backends._tensorrt_plan import LoadedPlan
+from engine.backends.base import (
+    Backend,
+    BackendOptions,
+    Batch,
+    Capabilities,
+    Inputs,
+    choose_option,
+    installed_version,
+    not_installed,
+)
+from engine.core.artifacts import Artifact, read_sidecar
+from engine.core.errors import ArtifactError, OptionError
+from engine.core.files import sha256
+from engine.core.spec import GeneratorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
+
+class TensorRTBackend(Backend):
+    """A decoder plan and, opened at first use, an encoder plan."""
+
+    name = "tensorrt"
+    capabilities = Capabilities(artifacts=("plan",), devices=("cuda",), precisions=("plan",))
+
+    def __init__(self, artifact: Artifact, options: BackendOptions) -> None:
+        self.device = choose_option("device", options.device, ("cuda",), self.name)
+        self.precision = choose_option("precision", options.precision, ("plan",), self.name)
+        self._artifact = artifact
+        decoder, sidecar = _load(artifact.path)
+        self._plans = {"decoder": decoder}
+        if sidecar is None:
+            self.spec = infer_spec(artifact, decoder.inputs(), decoder.outputs())
+            self.notes: tuple[str, ...] = ("no sidecar: the spec was read off the plan's tensors",)
+        else:
+            self.spec = GeneratorSpec.from_dict(sidecar["spec"])
+            self.notes = ()
+        self.batch_size = _batch_size(options.batch_size, decoder, artifact.path)
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Missing driver, GPU or package, or none."""
+        missing_gpu = no_gpu_reason()
+        if not flavours():
+            package = "tensorrt is not installed; pip install 'generator-engine[cuda]' (or [rtx])"
+            return f"{package}, and {missing_gpu}" if missing_gpu else package
+        return missing_gpu or not_installed("torch", "torch")
+
+    @classmethod
+    def version(cls) -> str:
+        """Versions of the libraries that are installed."""
+        versions = {
+            "tensorrt": installed_version("tensorrt", "tensorrt-cu13", "tensorrt-cu12"),
+            "rtx": installed_version("tensorrt-rtx-cu13", "tensorrt-rtx-cu12", "tensorrt-rtx"),
+        }
+        return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+
+    @classmethod
+    def open(cls, artifact: Artifact, options: BackendOptions) -> Self:
+        """Deserialise a plan."""
+        return cls(artifact, options)
+
+    def run(self, entry_point: str, inputs: Inputs) -> Batch:
+        """One batch; outputs are torch tensors on the device, ready when this returns."""
+        return Batch(self._plan(entry_point).run(inputs))
+
+    def close(self) -> None:
+        """Free contexts and engines."""
+        self._plans.clear()
+
+    def _plan(self, entry_point: str) -> LoadedPlan:
+        if entry_point not in self._plans:
+            path = self._artifact.encoder_path
+            if not path.is_file():
+                raise ArtifactError(
+                    f"{path}: no such file; the encoder of {self._artifact.path.name} belongs there"
+                )
+            self._plans[entry_point], _ = _load(path)
+        return self._plans[entry_point]
+
+
+def _load(path: Path) -> tuple[LoadedPlan, Mapping[str, Any] | None]:
+    """A plan with the library that built it, and its sidecar."""
+    sidecar = read_sidecar(path)
+    builder = None if sidecar is None else sidecar.get("builder")
+    if sidecar is not None and sidecar.get("sha256") not in (None, sha256(path)):
+        raise ArtifactError(
+            f"{path}: the sidecar beside it belongs to another plan; build the plan again"
+        )
+    installed = flavours()
+    if builder is not None and builder not in installed:
+        raise ArtifactError(
+            f"{path}: built by {builder}, installed is {', '.join(installed)}; "
+            f"pip install 'generator-engine[{'rtx' if builder == 'tensorrt-rtx' else 'cuda'}]'"
+        )
+    return LoadedPlan(path, builder or installed[0]), sidecar
+
+
+def _batch_size(asked: int | None, plan: LoadedPlan, path: Path) -> int:
+    smallest, best, largest = plan.batch_profile()
+    if asked is not None and not smallest <= asked <= largest:
+        raise OptionError(
+            f"batch_size={asked} is outside {path.name}'s profile of {smallest} to {largest}; "
+            "build it with another --batch MIN:OPT:MAX"
+        )
+    return asked or best
