@@ -18,8 +18,7 @@ from engine.core.errors import (
     TrainingError,
 )
 from engine.core.spec import GeneratorSpec
-
-__version__ = "0.1.0"
+from engine.core.version import __version__
 
 __all__ = [
     "ArtifactError",
@@ -32,4 +31,5 @@ __all__ = [
     "OptionError",
     "OutputError",
     "TrainingError",
+    "__version__",
 ]

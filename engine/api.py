@@ -18,6 +18,7 @@ from engine.core.artifacts import Artifact, open_artifact
 from engine.core.errors import NumericalError, OptionError
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
+from engine.core.version import __version__
 from engine.grid import GridBatch, batches
 from engine.images import to_uint8
 from engine.labels import LabelPlan, Labels, plan_labels
@@ -260,8 +261,6 @@ class Engine:
     @property
     def versions(self) -> dict[str, str]:
         """Versions of what made the samples."""
-        from engine import __version__
-
         return {
             "generator-engine": __version__,
             self.backend: self._backend.version(),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from engine import __version__
+from engine.core.version import __version__
 from engine.core.errors import ExportError
 from engine.core.spec import SPEC_KEY, GeneratorSpec
 from engine.models.chain import NAME as CHAIN

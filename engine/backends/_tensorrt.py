@@ -39,7 +39,7 @@ def collecting_logger(flavour: str) -> Any:
     """
     trt = import_flavour(flavour)
 
-    class CollectingLogger(trt.ILogger):  # type: ignore[misc]
+    class CollectingLogger(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self._lock = threading.Lock()

@@ -57,7 +57,7 @@ class LoadedPlan:
         self._context = self._engine.create_execution_context()
         if self._context is None:
             raise EngineError(f"{path}: no execution context: {errors(self._logger)}")
-        self._stream = torch.cuda.Stream()
+        self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._lock = Lock()
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         is_input = self._trt.TensorIOMode.INPUT

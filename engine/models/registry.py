@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -12,6 +12,8 @@ from engine.models.base import GeneratorModule
 from engine.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from engine.models.mlp_gan import MLPDiscriminator, MLPGenerator
 from engine.models.vae import VAE
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 _GENERATORS: Mapping[str, type[GeneratorModule]] = {
     "dcgan": DCGANGenerator,
@@ -39,10 +41,14 @@ def create_discriminator(name: str, **arguments: Any) -> nn.Module:
     return _build(_DISCRIMINATORS, "discriminator", name, arguments)
 
 
-def _build(table: Mapping[str, Any], kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
+def _build(
+    table: Mapping[str, type[_Module]], kind: str, name: str, arguments: Mapping[str, Any]
+) -> _Module:
     if name not in table:
         raise OptionError(f"unknown {kind} {name!r}; known are {', '.join(table)}")
     try:
         return table[name](**arguments)
     except TypeError as error:
-        raise OptionError(f"{kind} {name!r} cannot be made from {dict(arguments)}: {error}") from error
+        raise OptionError(
+            f"{kind} {name!r} cannot be made from {dict(arguments)}: {error}"
+        ) from error
