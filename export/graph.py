@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from engine.core.version import __version__
 from engine.core.errors import ExportError
 from engine.core.spec import SPEC_KEY, GeneratorSpec
+from engine.core.version import __version__
 from engine.models.chain import NAME as CHAIN
 from engine.models.infer import first_line, probe
 from engine.models.loaded import LoadedGenerator

@@ -104,9 +104,8 @@ def read_values(path: str | Path) -> Any:
     except pickle.UnpicklingError as error:
         raise ArtifactError(_unpickling_message(path, str(error))) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ArtifactError(f"{path}: not a readable checkpoint, or cut short: {_line(error)}") from (
-            error
-        )
+        reason = f"not a readable checkpoint, or cut short: {_line(error)}"
+        raise ArtifactError(f"{path}: {reason}") from error
 
 
 def _read_safetensors(path: Path) -> StateDict:

@@ -25,7 +25,12 @@ class DCGANGenerator(GeneratorModule):
     output_range = (-1.0, 1.0)
 
     def __init__(
-        self, size: int = 64, channels: int = 3, latent: int = 100, width: int = 64, classes: int = 0
+        self,
+        size: int = 64,
+        channels: int = 3,
+        latent: int = 100,
+        width: int = 64,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         check_image(size, channels)
@@ -60,7 +65,9 @@ class DCGANGenerator(GeneratorModule):
 class DCGANDiscriminator(nn.Module):
     """images [B, channels, size, size] (, labels [B]) -> logits [B]; positive means real."""
 
-    def __init__(self, size: int = 64, channels: int = 3, width: int = 64, classes: int = 0) -> None:
+    def __init__(
+        self, size: int = 64, channels: int = 3, width: int = 64, classes: int = 0
+    ) -> None:
         super().__init__()
         check_image(size, channels)
         check_sizes(width=width, classes=classes)
