@@ -103,7 +103,7 @@ def _run(
         size=size,
         channels=channels,
         augment=tuple(filter(None, augment.split(","))) if augment else None,
-        threads=threads or torch.get_num_threads(),
+        threads=torch.get_num_threads() if threads is None else threads,
         **options,
     )
     images = clean(prepare(images, settings.size, settings.channels))
@@ -143,6 +143,7 @@ def _shareable_command(paths: Sequence[Path | None]) -> str:
             words.append(folder + Path(word.removeprefix(folder)).name)
         else:
             words.append(names.get(word, word))
+    words = [word for word in words if word not in ("--quiet", "--resume")]
     return shlex.join(["python", "-m", "training", *words])
 
 

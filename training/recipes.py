@@ -57,8 +57,9 @@ def settings_for(
     batch_size = options.setdefault("batch_size", 64)
     if epochs is not None and epochs < 1:
         raise OptionError(f"--epochs {epochs} must be at least 1")
-    if batch_size >= 1:
-        options.setdefault("steps", max(1, (epochs or recipe.epochs) * len(data) // batch_size))
+    # Settings refuses a batch size below 1, with the value.
+    passes = recipe.epochs if epochs is None else epochs
+    options.setdefault("steps", max(1, passes * len(data) // max(1, batch_size)))
     options.setdefault("size", _size(recipe, data))
     defaults = {
         "channels": data.channels,

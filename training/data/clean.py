@@ -38,6 +38,8 @@ def near_duplicates(images: NDArray[np.uint8]) -> int:
 
     Candidates agree in a perceptual hash; their pixels then decide.
     """
+    if len(images) == 0:
+        return 0
     signs = difference_hash(images).astype(np.float32) * 2.0 - 1.0
     flat = images.reshape(len(images), -1).astype(np.float32)
     contrast = np.abs(flat - flat.mean(axis=1, keepdims=True)).mean(axis=1)
