@@ -32,6 +32,10 @@ _TORCH_TYPES = {
 }
 
 
+# Where the tensors lie.
+_DEVICE = "cuda"
+
+
 class LoadedPlan:
     """An engine and one execution context on its own CUDA stream; one `run` at a time."""
 
@@ -99,7 +103,7 @@ class LoadedPlan:
                 raise EngineError(f"{self._path}: the shapes of {', '.join(missing)} stay open")
             for name in self._outputs:
                 shape = tuple(self._context.get_tensor_shape(name))
-                held[name] = torch.empty(shape, dtype=self._dtype(name), device="cuda")
+                held[name] = torch.empty(shape, dtype=self._dtype(name), device=_DEVICE)
             for name, tensor in held.items():
                 if not self._context.set_tensor_address(name, tensor.data_ptr()):
                     raise EngineError(f"{self._path}: no address taken: {errors(self._logger)}")
@@ -130,7 +134,7 @@ class LoadedPlan:
     def _to_device(array: NDArray[Any], dtype: Any) -> Any:
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device="cuda", dtype=dtype)
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device=_DEVICE, dtype=dtype)
 
     @staticmethod
     def _public(tensor: Any) -> Any:
