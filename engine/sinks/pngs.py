@@ -32,7 +32,9 @@ from engine.sinks.png import check_image_shape, encode_png, is_whole_png
 from engine.sinks.space import check_folder, check_room_for_files
 
 _THREADS = min(4, os.cpu_count() or 1)
-_QUEUE_IMAGES = 64 * _THREADS
+# Images handed to a thread at once, and how many such blocks may wait.
+_BLOCK_IMAGES = 16
+_QUEUE_BLOCKS = 4 * _THREADS
 _SAMPLE_NAME = re.compile(r"\d{8,}\.png")
 
 Images = npt.NDArray[Any]
@@ -86,17 +88,18 @@ class PngFolder:
         """
         digests = dict(self._kept)
         with _pool() as pool:
-            pending: deque[tuple[int, Future[str]]] = deque()
+            pending: deque[Future[dict[int, str]]] = deque()
             for run in self.missing():
-                indices = iter(run)
+                first = run.start
                 for batch in make(run):
-                    for image in batch:
-                        if len(pending) >= _QUEUE_IMAGES:
-                            done, future = pending.popleft()
-                            digests[done] = future.result()
-                        index = next(indices)
-                        pending.append((index, pool.submit(self._write_one, index, image)))
-            digests.update((index, future.result()) for index, future in pending)
+                    for row in range(0, len(batch), _BLOCK_IMAGES):
+                        if len(pending) >= _QUEUE_BLOCKS:
+                            digests.update(pending.popleft().result())
+                        block = batch[row : row + _BLOCK_IMAGES]
+                        pending.append(pool.submit(self._write_block, first + row, block))
+                    first += len(batch)
+            for future in pending:
+                digests.update(future.result())
         finished = self._manifest.replace(complete=True, files=self._records(digests, labels))
         write_manifest(self.path / FOLDER_MANIFEST, finished)
         return finished
@@ -114,6 +117,11 @@ class PngFolder:
             )
             for index, digest in sorted(digests.items())
         )
+
+    def _write_block(self, first: int, images: Images) -> dict[int, str]:
+        return {
+            first + row: self._write_one(first + row, image) for row, image in enumerate(images)
+        }
 
     def _write_one(self, index: int, image: Images) -> str:
         data = encode_png(image)
