@@ -41,9 +41,10 @@ class TensorRTBackend(Backend):
 
     def __init__(self, artifact: Artifact, options: BackendOptions) -> None:
         self.device = choose_option("device", options.device, ("cuda",), self.name)
-        self.precision = choose_option("precision", options.precision, ("plan",), self.name)
         self._artifact = artifact
         decoder, sidecar = _load(artifact.path)
+        built = "plan" if sidecar is None else str(sidecar.get("precision", "plan"))
+        self.precision = choose_option("precision", options.precision, (built,), self.name)
         self._plans = {"decoder": decoder}
         if sidecar is None:
             self.spec = infer_spec(artifact, decoder.inputs(), decoder.outputs())

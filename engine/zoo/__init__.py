@@ -36,12 +36,12 @@ def resolve(artifact: str | Path) -> Path:
 
     Raises ArtifactError when it is neither.
     """
-    path = Path(artifact)
+    path, name = Path(artifact), str(artifact)
+    # A folder may be called like a model (its samples, say), and is no artifact anyway.
+    if name in names() and not path.is_file():
+        return _FOLDER / f"{name}.onnx"
     if path.exists():
         return path
-    name = str(artifact)
-    if name in names():
-        return _FOLDER / f"{name}.onnx"
     close = difflib.get_close_matches(name, names(), n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"shipped models: {', '.join(names())}"
     raise ArtifactError(f"{artifact}: no such file, and no shipped model of that name; {hint}")
