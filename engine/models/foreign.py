@@ -1,13 +1,91 @@
-"""State dicts of networks that the file does not name."""
+"""State dicts that do not name their network: recognised and built as a chain."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from engine.core.errors import ArtifactError
 from engine.core.options import LoadOptions
-from engine.models.loaded import LoadedGenerator
+from engine.core.recognise import Recognised, recognise
+from engine.core.spec import Noise
+from engine.core.state_dict import is_tensor
+from engine.models.build import refuse_options
+from engine.models.chain import NAME, ChainGenerator
+from engine.models.infer import infer_spec
+from engine.models.loaded import LoadedGenerator, check_finite, load_weights, ready
 
 
 def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGenerator:
-    """Refuse them."""
-    raise ArtifactError("recognition not there yet: use --arch")
+    """The generator in a state dict whose network was recognised from its tensors.
+
+    Raises ArtifactError, saying what the tensors look like, if it was not.
+    """
+    refuse_options(
+        options,
+        path,
+        "the network of this state dict is recognised from its tensors",
+        ("state_key", "classes", "output_range", "arch_args"),
+    )
+    found = _recognise(values, path, options, options.arch_args)
+    module = build_recognised(found, path)
+    entry_points = ready(module.entry_points())
+    latent = Noise(
+        shape=(module.latent_size,),
+        distribution="uniform" if found.settings.latent_distribution == "uniform" else "normal",
+    )
+    spec = infer_spec(
+        path,
+        found.family,
+        entry_points["decoder"],
+        latent,
+        module.classes,
+        options.output_range or module.output_range,
+    )
+    return LoadedGenerator(
+        spec=spec.replace(entry_points=tuple(entry_points)),
+        entry_points=entry_points,
+        arch=NAME,
+        arch_args=found.arguments,
+        assumptions=found.assumptions,
+    )
+
+
+def build_recognised(found: Recognised, path: Path) -> ChainGenerator:
+    """The chain of a recognised network, with its weights."""
+    module = ChainGenerator(**found.arguments)
+    weights = {key: torch.from_numpy(array) for key, array in found.weights.items()}
+    # The user knows the keys of the file, not those of the chain.
+    check_finite({found.key_map[key]: tensor for key, tensor in weights.items()}, path)
+    load_weights(module, weights, path)
+    return module.eval()
+
+
+def _recognise(
+    values: Any, path: Path, options: LoadOptions, overrides: Mapping[str, Any]
+) -> Recognised:
+    try:
+        return recognise(
+            as_arrays(values, path),
+            state_key=options.state_key,
+            classes=options.classes,
+            overrides=overrides,
+        )
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from error
+
+
+def as_arrays(values: Any, path: Path) -> Any:
+    """Nested values with numpy arrays for tensors; half and bfloat16 become float32."""
+    if isinstance(values, Mapping):
+        return {key: as_arrays(value, path) for key, value in values.items()}
+    if not is_tensor(values) or not isinstance(values, Tensor):
+        return values
+    tensor = values.detach()
+    if tensor.is_sparse or tensor.is_quantized:
+        raise ArtifactError(f"{path}: holds sparse or quantised tensors; save plain ones")
+    return (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
