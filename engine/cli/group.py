@@ -94,6 +94,8 @@ def _usage(error: click.ClickException) -> str:
     message = error.format_message()
     if isinstance(error, click.UsageError) and error.ctx is not None:
         message = f"{message.rstrip('.')}; see {error.ctx.command_path} --help"
+    # Click writes sentences; here a message is one.
+    message = message.replace(". Did you mean", "; did you mean")
     return message[:1].lower() + message[1:]
 
 

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from PIL import Image
+
+from engine import Engine
+from engine.core.files import sha256
+from engine.sinks.manifest import Manifest, read_manifest
+
+Run = Callable[..., Result]
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_every_format_holds_what_generate_gives(
+    run: Run, models: dict[str, str], here: Path
+) -> None:
+    expected = Engine(models["gray"]).generate(40, seed=3, start=5)
+    for out in ("many", "all.npy", "all.npz", "sheet.png"):
+        result = run("generate", models["gray"], "-n", 40, "--seed", 3, "--start", 5, "-o", out)
+        assert result.exit_code == 0, result.stderr
+        assert f"wrote {out}: 40 images" in result.stdout
+        assert "images/s with null fp32, batches of 32, from gray.json" in result.stdout
+    assert np.array_equal(np.load("all.npy"), expected)
+    with np.load("all.npz") as arrays:
+        assert sorted(arrays) == ["images", "seed", "start"]
+        assert np.array_equal(arrays["images"], expected)
+        assert (arrays["seed"], arrays["start"]) == (3, 5)
+    for index in range(5, 45):
+        assert np.array_equal(pixels(here / f"many/{index:08d}.png"), expected[index - 5, :, :, 0])
+    # 40 images of 8x12 in 6 columns, enlarged 6 times, gaps of 2.
+    sheet = pixels(here / "sheet.png")
+    assert np.array_equal(sheet[50:98:6, 74:146:6], expected[7, :, :, 0])
+
+
+def test_the_manifest_says_what_made_the_files(
+    run: Run, models: dict[str, str], here: Path
+) -> None:
+    run("generate", models["pets"], "-n", 5, "--truncation", 0.5, "--batch-size", 2, "-o", "a.npy")
+    manifest = read_manifest(here / "a.npy.manifest.json")
+    assert manifest is not None
+    engine = Engine(models["pets"], batch_size=2)
+    assert manifest == Manifest(
+        artifact="pets.json",
+        sha256=engine.artifact.sha256,
+        backend="null",
+        precision="fp32",
+        batch_size=2,
+        n=5,
+        shape=(8, 8, 3),
+        seed=0,
+        start=0,
+        truncation=0.5,
+        labels="random",
+        versions=engine.versions,
+        files=manifest.files,
+    )
+    (record,) = manifest.files
+    assert (record.name, record.sha256) == ("a.npy", sha256(here / "a.npy"))
+    run("generate", models["pets"], "-n", 5, "-o", "folder")
+    folder = read_manifest(here / "folder/manifest.json")
+    assert folder is not None
+    labels = engine.labels(5)
+    assert labels is not None
+    assert [record.label for record in folder.files] == labels.tolist()
+    assert all(record.sha256 == sha256(here / "folder" / record.name) for record in folder.files)
+
+
+def test_a_sheet_carries_its_manifest_inside(run: Run, models: dict[str, str], here: Path) -> None:
+    run("generate", models["gray"], "--grid", "3x2", "--seed", 2**64 - 1, "-o", "a.png")
+    with Image.open("a.png") as image:
+        manifest = Manifest.from_json(image.text["generator-manifest"])
+    assert (manifest.n, manifest.seed) == (6, 2**64 - 1)
+    assert [item.name for item in here.iterdir()] == ["a.png"]
+
+
+def test_a_sheet_of_a_model_with_classes_has_one_column_each(
+    run: Run, models: dict[str, str], here: Path
+) -> None:
+    run("generate", models["pets"], "-n", 7, "-o", "a.png")
+    with Image.open("a.png") as image:
+        assert image.size == (3 * 64 + 2 * 2, 3 * 64 + 2 * 2)
+        assert Manifest.from_json(image.text["generator-manifest"]).labels == "cycle"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dog", [1, 1, 1, 1]),
+        ("2", [2, 2, 2, 2]),
+        ("cycle", [2, 0, 1, 2]),
+        ("bird,cat,1,0", [2, 0, 1, 0]),
+    ],
+    ids=["name", "index", "cycle", "one each"],
+)
+def test_labels(
+    run: Run, models: dict[str, str], here: Path, text: str, expected: list[int]
+) -> None:
+    run("generate", models["pets"], "-n", 4, "--start", 2, "--labels", text, "-o", "a.npz")
+    images = Engine(models["pets"]).generate(4, start=2, labels=expected)
+    with np.load("a.npz") as arrays:
+        assert arrays["labels"].tolist() == expected
+        assert np.array_equal(arrays["images"], images)
+
+
+def test_float_output_is_the_models_own_range(run: Run, models: dict[str, str], here: Path) -> None:
+    run("generate", models["gray"], "-n", 3, "--output", "float32", "-o", "a.npy")
+    expected = Engine(models["gray"]).generate(3, output="float32")
+    assert np.array_equal(np.load("a.npy"), expected)
+
+
+def test_audio_goes_to_arrays(run: Run, models: dict[str, str], here: Path) -> None:
+    result = run("generate", models["drum"], "-n", 3, "-o", "a.npz")
+    assert "3 samples" in result.stdout
+    with np.load("a.npz") as arrays:
+        assert arrays["samples"].shape == (3, 1, 64)
+
+
+def test_format_overrides_the_suffix(run: Run, models: dict[str, str], here: Path) -> None:
+    result = run("generate", models["gray"], "-n", 2, "--format", "pngs", "-o", "run.1")
+    assert result.exit_code == 0
+    assert (here / "run.1" / "00000001.png").is_file()
+
+
+def test_a_trained_kind_of_model_goes_the_whole_way(
+    run: Run, checkpoints: dict[str, Path], here: Path
+) -> None:
+    pytest.importorskip("torch")
+    arguments = ("generate", checkpoints["dcgan-classes"], "-n", 6, "--labels", "fish")
+    assert run(*arguments, "-o", "a.npy").exit_code == 0
+    expected = Engine(checkpoints["dcgan-classes"]).generate(6, labels="fish")
+    assert np.array_equal(np.load("a.npy"), expected)
+    manifest = json.loads((here / "a.npy.manifest.json").read_text())
+    assert manifest["backend"] == "eager"
+    assert manifest["labels"] == 3

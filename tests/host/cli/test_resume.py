@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from engine import Engine
+
+Run = Callable[..., Result]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+MANY = 3000
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {item.name: item.read_bytes() for item in folder.iterdir()}
+
+
+def wait_for_files(folder: Path, count: int) -> None:
+    deadline_s = time.monotonic() + 60
+    while not folder.is_dir() or sum(1 for _ in folder.iterdir()) < count:
+        assert time.monotonic() < deadline_s, "no files came"
+        time.sleep(0.02)
+
+
+def test_interrupt_then_resume_gives_the_uninterrupted_set(
+    run: Run, models: dict[str, str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("generate", models["pets"], "-n", 90, "--batch-size", 8, "--labels", "cycle")
+    assert run(*arguments, "-o", "whole").exit_code == 0
+
+    original = Engine.stream
+
+    def interrupted(self: Engine, n: int, **settings: Any) -> Iterator[Any]:
+        for number, batch in enumerate(original(self, n, **settings)):
+            if number == 5:
+                raise KeyboardInterrupt
+            yield batch
+
+    monkeypatch.setattr(Engine, "stream", interrupted)
+    stopped = run(*arguments, "-o", "parts")
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    assert stopped.exit_code == 130
+    assert "error: interrupted; continue with the same command and --resume" in stopped.stderr
+    assert not list((here / "parts").glob(".*"))
+
+    refused = run(*arguments, "-o", "parts")
+    assert refused.exit_code == 2
+    assert "continue it with --resume" in refused.stderr
+
+    resumed = run(*arguments, "-o", "parts", "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert contents(here / "parts") == contents(here / "whole")
+
+    again = run(*arguments, "-o", "parts", "--resume")
+    assert "parts is complete: 90 images, nothing to do" in again.stdout
+
+
+def test_interrupt_of_a_single_file_leaves_none(
+    run: Run, models: dict[str, str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Iterator[Any]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Engine, "stream", interrupted)
+    for out in ("a.npy", "a.npz", "a.png"):
+        result = run("generate", models["gray"], "-n", 90, "-o", out)
+        assert result.exit_code == 130
+        assert "error: interrupted; nothing was written" in result.stderr
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--seed", 1), "seed: 0, now 1"),
+        (("--labels", "cat"), 'labels: "random", now 0'),
+        (("--batch-size", 16), "batch_size: 32, now 16"),
+        (("--truncation", 2), "truncation: null, now 2.0"),
+        (("-n", 11), "n: 10, now 11"),
+    ],
+    ids=["seed", "labels", "batch size", "truncation", "n"],
+)
+def test_other_settings_are_named(
+    run: Run, models: dict[str, str], here: Path, change: tuple[object, ...], message: str
+) -> None:
+    assert run("generate", models["pets"], "-n", 10, "-o", "a").exit_code == 0
+    before = contents(here / "a")
+    result = run("generate", models["pets"], "-n", 10, *change, "-o", "a", "--resume")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert contents(here / "a") == before
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT], ids=["kill", "Ctrl-C"])
+def test_a_real_process_is_stopped_and_resumed(
+    run: Run, start: Start, models: dict[str, str], here: Path, stop: signal.Signals
+) -> None:
+    arguments = ("generate", models["gray"], "-n", MANY, "--batch-size", 8)
+    process = start(*arguments, "-o", here / "parts")
+    wait_for_files(here / "parts", 40)
+    process.send_signal(stop)
+    _, errors = process.communicate(timeout=60)
+    if stop == signal.SIGINT:
+        assert process.returncode == 130
+        assert errors.strip().endswith("continue with the same command and --resume")
+        assert "Traceback" not in errors
+    assert 30 < len(list((here / "parts").glob("*.png"))) < MANY
+    assert run(*arguments, "-o", "parts", "--resume").exit_code == 0
+    assert run(*arguments, "-o", "whole").exit_code == 0
+    assert contents(here / "parts") == contents(here / "whole")
