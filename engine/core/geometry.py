@@ -21,6 +21,7 @@ _USUAL: dict[int, tuple[tuple[int, int, int, int], ...]] = {
 }
 _LARGEST = 4096
 _TRIED = 20000
+_NO_PADDING = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,11 @@ def layouts(start: int, layers: Sequence[Sized]) -> list[tuple[Geometry, ...]]:
         geometry = tuple(item for item, _ in combination)
         end = final_side(start, layers, geometry)
         if 0 < end <= _LARGEST:
-            costed.append((sum(cost for _, cost in combination) + unusual(end), geometry))
+            cost: float = sum(item_cost for _, item_cost in combination)
+            if all(item.padding == item.output_padding == 0 for item in geometry):
+                # One habit, PyTorch's default padding, is likelier than several exceptions.
+                cost = min(cost, _NO_PADDING + cost / 10)
+            costed.append((cost + unusual(end), geometry))
     costed.sort(key=lambda item: item[0])
     return [geometry for _, geometry in costed]
 
@@ -75,9 +80,11 @@ def final_side(start: int, layers: Sequence[Sized], geometry: Sequence[Geometry]
 
 def unusual(side: int) -> int:
     """How far a side is from what data sets have: powers of two, 28, then multiples of 16."""
-    if side == 28 or (side >= 16 and side & (side - 1) == 0):
+    if side == 28 or (side >= 32 and side & (side - 1) == 0):
         return 0
-    return 2 if side % 16 == 0 else 6
+    if side % 16 == 0:
+        return 2 if side > 16 else 4
+    return 8
 
 
 def encoders(start: int, kernels: Sequence[int], end: int) -> list[tuple[Geometry, ...]]:

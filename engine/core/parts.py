@@ -78,7 +78,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def read_parts(tensors: Mapping[str, Array]) -> list[Part]:
-    """The layers of a state dict, in its order. Raises ArtifactError for tensors of no known one."""
+    """The layers of a state dict, in its order. Raises ArtifactError for an unknown one."""
     groups: dict[str, dict[str, tuple[str, Array]]] = {}
     for key, tensor in tensors.items():
         name, leaf = _split(key)

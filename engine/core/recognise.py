@@ -21,9 +21,10 @@ from engine.core.geometry import Geometry
 from engine.core.layers import Chain, Style, build_chain, geometries, start_side
 from engine.core.parts import Array, Part, read_parts
 from engine.core.state_dict import find_state_dict, generator_part, unwrapped
-from engine.core.style import Settings, default_settings
+from engine.core.style import Patch, Settings, default_settings
 from engine.core.wiring import Node, wire
 
+_LAYOUTS = 8
 _BRANCHING = re.compile(
     r"(^|[._])(shortcut|skip|res(idual|block|net|blocks)?|attn|attention|to_?rgb|style|mapping|noise"
     r"|down(s|sample)?|unet|conv_sc|c_sc)\d*([._]|$)",
@@ -36,7 +37,7 @@ class Recognised:
     """A network as arguments and weights of `engine.models.chain.ChainGenerator`.
 
     key_map: key of each weight in the checkpoint. output: shape of one sample. alternatives: other
-    values of settings that the tensors allow too, by name.
+    settings that the tensors allow too, as overrides, by what they are about.
     """
 
     family: str
@@ -46,7 +47,7 @@ class Recognised:
     output: tuple[int, ...]
     settings: Settings
     assumptions: tuple[str, ...]
-    alternatives: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    alternatives: Mapping[str, Sequence[Patch]] = field(default_factory=dict)
 
 
 def recognise(
@@ -222,12 +223,12 @@ def _alternatives(
     steps: Sequence[Step],
     layouts: Sequence[tuple[Geometry, ...]],
     embeddings: Sequence[Part],
-) -> dict[str, list[Any]]:
+) -> dict[str, list[Patch]]:
     """What else could be, for the settings that the user left open."""
     options = settings.alternatives(steps, conditional=bool(embeddings))
     if len(layouts) > 1:
         options["geometry"] = [
-            [[item.stride, item.padding, item.output_padding] for item in layout]
-            for layout in layouts[:6]
+            {"geometry": [[item.stride, item.padding, item.output_padding] for item in layout]}
+            for layout in layouts[1:_LAYOUTS]
         ]
-    return {name: values for name, values in options.items() if name not in overrides}
+    return {name: patches for name, patches in options.items() if name not in overrides}

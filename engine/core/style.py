@@ -13,6 +13,8 @@ from engine.core.layers import Style
 from engine.core.parts import Array, Part
 from engine.core.wiring import Node
 
+Patch = Mapping[str, Any]
+
 _RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 _ACTIVATIONS = (
     "relu",
@@ -89,24 +91,28 @@ class Settings:
             for step in steps
         ]
 
-    def alternatives(self, steps: Sequence[Step], *, conditional: bool) -> dict[str, list[Any]]:
-        """Other plausible values by name, the one in force first."""
-        other = "leaky_relu" if self.hidden_activation == "relu" else "relu"
-        options: dict[str, list[Any]] = {"hidden_activation": [self.hidden_activation, other]}
-        first = self.batch_norm_eps if isinstance(self.batch_norm_eps, float) else 1e-5
-        options["batch_norm_eps"] = [
-            self.batch_norm_eps,
-            *(eps for eps in (1e-5, _PYTORCH_GAN_EPS) if eps != first or first == 1e-5),
-        ]
-        options["latent_distribution"] = ["normal", "uniform"]
+    def alternatives(self, steps: Sequence[Step], *, conditional: bool) -> dict[str, list[Patch]]:
+        """Other plausible values, by what they are about."""
+        options: dict[str, list[Patch]] = {
+            "latent_distribution": [{"latent_distribution": "uniform"}]
+        }
         if conditional:
-            options["combine"] = ["first", "last"] if self.combine == "first" else ["last", "first"]
+            options["combine"] = [{"combine": "last" if self.combine == "first" else "first"}]
         projected = [step for step in steps if step.reshape]
         if projected and not projected[0].certain:
             options["projection_activation"] = [
-                projected[0].activation,
-                not projected[0].activation,
+                {"projection_activation": not projected[0].activation}
             ]
+        options["hidden_activation"] = [
+            {"hidden_activation": name, "slope": slope}
+            for name, slope in (("relu", self.slope), ("leaky_relu", 0.2), ("elu", self.slope))
+            if name != self.hidden_activation
+        ]
+        options["batch_norm_eps"] = [
+            {"batch_norm_eps": eps}
+            for eps in (1e-5, _PYTORCH_GAN_EPS)
+            if eps != self.batch_norm_eps
+        ]
         return options
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from engine.core.errors import ArtifactError
@@ -15,9 +14,10 @@ from engine.core.recognise import Recognised, recognise
 from engine.core.spec import Noise
 from engine.core.state_dict import is_tensor
 from engine.models.build import refuse_options
-from engine.models.chain import NAME, ChainGenerator
+from engine.models.chain import NAME
+from engine.models.foreign_evidence import build_recognised, settle
 from engine.models.infer import infer_spec
-from engine.models.loaded import LoadedGenerator, check_finite, load_weights, ready
+from engine.models.loaded import LoadedGenerator, ready
 
 
 def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGenerator:
@@ -31,7 +31,12 @@ def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGene
         "the network of this state dict is recognised from its tensors",
         ("state_key", "classes", "output_range", "arch_args"),
     )
-    found = _recognise(values, path, options, options.arch_args)
+    arrays = as_arrays(values, path)
+
+    def reading(overrides: Mapping[str, Any]) -> Recognised:
+        return _recognise(arrays, path, options, {**options.arch_args, **overrides})
+
+    found, evidence = settle(reading, path)
     module = build_recognised(found, path)
     entry_points = ready(module.entry_points())
     latent = Noise(
@@ -51,18 +56,8 @@ def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGene
         entry_points=entry_points,
         arch=NAME,
         arch_args=found.arguments,
-        assumptions=found.assumptions,
+        assumptions=(*found.assumptions, evidence),
     )
-
-
-def build_recognised(found: Recognised, path: Path) -> ChainGenerator:
-    """The chain of a recognised network, with its weights."""
-    module = ChainGenerator(**found.arguments)
-    weights = {key: torch.from_numpy(array) for key, array in found.weights.items()}
-    # The user knows the keys of the file, not those of the chain.
-    check_finite({found.key_map[key]: tensor for key, tensor in weights.items()}, path)
-    load_weights(module, weights, path)
-    return module.eval()
 
 
 def _recognise(
@@ -70,7 +65,7 @@ def _recognise(
 ) -> Recognised:
     try:
         return recognise(
-            as_arrays(values, path),
+            values,
             state_key=options.state_key,
             classes=options.classes,
             overrides=overrides,
