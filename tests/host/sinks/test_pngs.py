@@ -145,3 +145,9 @@ def test_numbered_images_without_a_manifest_are_not_touched(tmp_path: Path) -> N
 def test_more_digits_where_the_indices_need_them(tmp_path: Path) -> None:
     folder = PngFolder(tmp_path, MANIFEST.replace(start=10**9))
     assert folder.name(10**9) == "1000000000.png"
+
+
+def test_resume_of_nothing_begins(tmp_path: Path) -> None:
+    folder = PngFolder(tmp_path / "new", MANIFEST, resume=True)
+    assert folder.kept == 0
+    assert folder.write(make).complete
