@@ -267,6 +267,11 @@ class Engine:
             "numpy": np.__version__,
         }
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be assumed about the model, and what the backend wants known."""
+        return self._backend.notes
+
     def explain(self) -> str:
         """What was opened, on what, and why, as readable lines."""
         spec = self.spec
@@ -281,7 +286,7 @@ class Engine:
             f"backend    {self.backend} {self._backend.version()}: {self._choice.reason}",
             f"runs on    {self.device}, {self.precision}, batches of {self.batch_size}",
         ]
-        lines += [f"note       {note}" for note in self._backend.notes]
+        lines += [f"note       {note}" for note in self.notes]
         return "\n".join(lines)
 
     def close(self) -> None:

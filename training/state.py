@@ -13,7 +13,8 @@ from torch import Tensor
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.spec import Provenance
 from engine.models import GeneratorModule
-from engine.models.checkpoint import Checkpoint, is_own, read_values
+from engine.models.checkpoint import Checkpoint, is_own
+from engine.models.safe_load import read_values
 from training.ema import EMA
 from training.settings import Settings
 

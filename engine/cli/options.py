@@ -41,7 +41,8 @@ class EngineOptions:
 
         engine = Engine(artifact, **{item.name: getattr(self, item.name) for item in fields(self)})
         if engine.spec.inferred:
-            click.echo(engine.explain(), err=True)
+            for note in engine.notes:
+                click.echo(f"assumed: {note}", err=True)
         return engine
 
 

@@ -1,6 +1,6 @@
-"""Checkpoints: our own format, and any state dict read without executing what a pickle holds.
+"""Checkpoints of ours: what training writes and everything else reads.
 
-Our format is a `torch.save` of plain values and tensors:
+The format is a `torch.save` of plain values and tensors:
 
     format "generator", version 1, spec (JSON), arch, arch_args,
     generator       state dict that training goes on with
@@ -10,8 +10,6 @@ Our format is a `torch.save` of plain values and tensors:
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,50 +84,3 @@ class Checkpoint:
 def is_own(values: Any) -> bool:
     """Whether loaded values are a checkpoint of ours."""
     return isinstance(values, Mapping) and values.get("format") == FORMAT
-
-
-def read_values(path: str | Path) -> Any:
-    """Tensors and plain values of a checkpoint file, on the CPU; code in a pickle is refused.
-
-    Takes what `torch.save` wrote (zip or legacy) and `.safetensors`. Raises ArtifactError for a
-    missing, truncated or foreign file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ArtifactError(f"{path}: no such file")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ArtifactError(_unpickling_message(path, str(error))) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = f"not a readable checkpoint, or cut short: {_line(error)}"
-        raise ArtifactError(f"{path}: {reason}") from error
-
-
-def _read_safetensors(path: Path) -> StateDict:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors: StateDict = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ArtifactError(f"{path}: not a readable safetensors file: {_line(error)}") from error
-    return tensors
-
-
-def _unpickling_message(path: Path, reason: str) -> str:
-    if "Unsupported" in reason or "GLOBAL" in reason or "weights_only" in reason.lower():
-        wanted = next((part for part in reason.split("`") if "." in part), "")
-        named = f" ({wanted})" if wanted else ""
-        return (
-            f"{path}: holds Python objects{named} that only executing the pickle could restore; "
-            "that is refused. Save the weights alone: torch.save(model.state_dict(), path)"
-        )
-    return f"{path}: not a PyTorch checkpoint: {reason.splitlines()[0]}"
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

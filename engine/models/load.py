@@ -15,6 +15,7 @@ from engine.core.options import LoadOptions
 from engine.models import checkpoint
 from engine.models.build import build, refuse_options
 from engine.models.loaded import LoadedGenerator, load_weights, ready
+from engine.models.safe_load import read_values
 
 __all__ = ["LoadedGenerator", "load_generator"]
 
@@ -34,7 +35,7 @@ def load_generator(path: str | Path, options: LoadOptions | None = None) -> Load
         from engine.models.foreign_program import load_program
 
         return load_program(path, options)
-    values = checkpoint.read_values(path)
+    values = read_values(path)
     if checkpoint.is_own(values):
         return _load_own(checkpoint.Checkpoint.from_values(values, path), path, options)
     if options.arch is not None:

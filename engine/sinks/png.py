@@ -1,9 +1,8 @@
-"""One image to PNG bytes and back to a verdict (PNG specification, third edition, W3C 2025)."""
+"""One image to PNG bytes, and a verdict on the PNG files that a killed run left."""
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ import numpy.typing as npt
 
 from engine.core.errors import OptionError
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_FILTER_NONE, _FILTER_UP = 0, 2
-_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+# zlib's level: two thirds of the time of Pillow's 6, for 3 to 8 % more bytes (measured on 32x32
+# digits and 64x64 emoji).
+_COMPRESS_LEVEL = 3
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -31,36 +30,21 @@ def check_image_shape(shape: tuple[int, ...]) -> None:
 def encode_png(image: npt.NDArray[Any], text: Mapping[str, str] | None = None) -> bytes:
     """PNG bytes of `image` uint8 [H, W, C], grey for C = 1; `text` goes into iTXt chunks.
 
-    Takes a third of Pillow's time on 32x32 and half on 64x64 images, since one filter serves all
-    rows: none for grey, the row above for colour. Raises OptionError for another type or number of
-    channels.
+    Raises OptionError for another type or number of channels.
     """
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
     check_image_shape(image.shape)
     if image.dtype != np.uint8:
         raise OptionError(f"a PNG takes uint8 pixels, not {image.dtype}")
-    height, width, channels = image.shape
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
-    notes = [
-        _chunk(b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + value.encode())
-        for key, value in (text or {}).items()
-    ]
-    pixels = zlib.compress(_filtered(image.reshape(height, width * channels), channels).data)
-    chunks = [_chunk(b"IHDR", header), *notes, _chunk(b"IDAT", pixels), _chunk(b"IEND", b"")]
-    return _SIGNATURE + b"".join(chunks)
-
-
-def _filtered(rows: npt.NDArray[np.uint8], channels: int) -> npt.NDArray[np.uint8]:
-    """Each row with its filter type before it (section 9 of the specification)."""
-    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = _FILTER_NONE if channels <= 2 else _FILTER_UP
-    filtered[:, 1:] = rows
-    if channels > 2:
-        filtered[1:, 1:] -= rows[:-1]
-    return filtered
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    notes = PngInfo()
+    for key, value in (text or {}).items():
+        notes.add_itxt(key, value)
+    buffer = io.BytesIO()
+    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    picture.save(buffer, "PNG", compress_level=_COMPRESS_LEVEL, pnginfo=notes)
+    return buffer.getvalue()
 
 
 def is_whole_png(path: Path, shape: tuple[int, ...]) -> bool:

@@ -24,10 +24,9 @@ def names() -> tuple[str, ...]:
 
 def card(name: str) -> dict[str, Any]:
     """The card of a shipped model. Raises ArtifactError for an unknown name."""
-    path = _FOLDER / f"{name}.json"
-    if name not in names() or not path.is_file():
+    if name not in names():
         raise ArtifactError(f"no shipped model is called {name!r}; there are {', '.join(names())}")
-    values: dict[str, Any] = json.loads(path.read_text())
+    values: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text())
     return values
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.models.checkpoint import read_values
+from engine.models.safe_load import read_values
 from training.data.fetch import Package, fetch
 from training.evaluation.classifier import as_tensor
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from engine.core.errors import ArtifactError
 from engine.latents import draw
 from engine.models import create
-from engine.models.checkpoint import Checkpoint, is_own, read_values
+from engine.models.checkpoint import Checkpoint, is_own
+from engine.models.safe_load import read_values
 from training.sheet import to_uint8
 
 _BATCH = 250

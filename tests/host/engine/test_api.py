@@ -223,7 +223,7 @@ def test_bad_files(tmp_path: Path, checkpoints: Models) -> None:
         Engine(empty)
     cut = tmp_path / "cut.pt"
     cut.write_bytes(checkpoints["dcgan"].read_bytes()[:4000])
-    with pytest.raises(ArtifactError, match="not a readable checkpoint, or cut short"):
+    with pytest.raises(ArtifactError, match="a damaged checkpoint, or cut short"):
         Engine(cut)
 
 

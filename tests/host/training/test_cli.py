@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.models.checkpoint import Checkpoint, read_values
+from engine.models.checkpoint import Checkpoint
+from engine.models.safe_load import read_values
 from training import cli, evaluate
 
 

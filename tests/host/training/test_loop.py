@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from engine.core.errors import ArtifactError, OptionError, TrainingError
-from engine.models.checkpoint import Checkpoint, read_values
+from engine.models.checkpoint import Checkpoint
+from engine.models.safe_load import read_values
 from training import gan, loop
 
 

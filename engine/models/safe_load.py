@@ -1,0 +1,90 @@
+"""Tensors and plain values out of any checkpoint file, without executing what a pickle holds."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+import zipfile
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.core.errors import ArtifactError
+
+# Named in torch's refusal: "unsupported GLOBAL posix.system", "GLOBAL mine.Net was not an allowed".
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+
+
+def read_values(path: str | Path) -> Any:
+    """Tensors and plain values of a checkpoint file, on the CPU; code in a pickle is refused.
+
+    Takes what `torch.save` wrote (zip or legacy) and `.safetensors`. Beside tensors, numbers and
+    text it lets through what training scripts put beside weights and what can run no code: numpy
+    scalars and argparse namespaces. Raises ArtifactError for a missing, truncated or foreign file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    try:
+        # torch warns about other pickle protocols before it refuses them.
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_inert_types()):
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ArtifactError(f"{path}: {_refusal(str(error))}") from error
+    # Damaged bytes make torch's reader stumble over nearly anything.
+    except Exception as error:
+        raise ArtifactError(f"{path}: {_damage(path, error)}") from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(f"{path}: not a readable safetensors file: {_line(error)}") from error
+
+
+def _inert_types() -> list[Any]:
+    """What may be restored beside tensors: these hold data and run nothing."""
+    scalar = type(np.float64(0)).__reduce__(np.float64(0))[0]
+    dtypes = [type(np.dtype(name)) for name in ("bool", "int32", "int64", "float32", "float64")]
+    return [Namespace, np.dtype, scalar, (scalar, "numpy.core.multiarray.scalar"), *dtypes]
+
+
+def _refusal(reason: str) -> str:
+    found = _GLOBAL.search(reason)
+    if found or "Unsupported class" in reason:
+        named = f" ({found[1]})" if found else ""
+        return (
+            f"holds Python objects{named} that only executing the pickle could restore; that is "
+            "refused. Save the weights alone: torch.save(model.state_dict(), path)"
+        )
+    return (
+        "a pickle that torch.save did not write, or damaged; it is not executed. Save the weights "
+        "alone: torch.save(model.state_dict(), path)"
+    )
+
+
+def _damage(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}"
+    with open(path, "rb") as file:
+        begins_as_zip = file.read(2) == b"PK"
+    if begins_as_zip or isinstance(error, (EOFError, zipfile.BadZipFile)):
+        return f"a damaged checkpoint, or cut short: {_line(error)}"
+    return "not a PyTorch checkpoint"
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

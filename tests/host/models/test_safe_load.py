@@ -1,0 +1,105 @@
+"""Reading checkpoints: what is let through, and every way a file can be wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.core.errors import ArtifactError
+from engine.models.safe_load import read_values
+
+WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3)}
+
+
+class Evil:
+    """Unpickling it would make a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (f"touch {self.target}",)
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_torch_files(legacy: bool, tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"model": WEIGHTS}, path, _use_new_zipfile_serialization=not legacy)
+    assert torch.equal(read_values(path)["model"]["a.weight"], WEIGHTS["a.weight"])
+
+
+def test_safetensors(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(WEIGHTS, tmp_path / "x.safetensors")
+    assert torch.equal(read_values(tmp_path / "x.safetensors")["a.weight"], WEIGHTS["a.weight"])
+
+
+def test_inert_companions_of_weights(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    options = argparse.Namespace(lr=0.1)
+    torch.save({"w": WEIGHTS, "best": np.float64(0.5), "step": np.int64(7), "args": options}, path)
+    values = read_values(path)
+    assert (values["best"], values["step"], values["args"].lr) == (0.5, 7, 0.1)
+
+
+@pytest.mark.parametrize("by_torch", [True, False], ids=["torch.save", "plain pickle"])
+def test_code_is_refused_and_not_run(by_torch: bool, tmp_path: Path) -> None:
+    path, target = tmp_path / "evil.pt", tmp_path / "made"
+    if by_torch:
+        torch.save({"model": Evil(target)}, path)
+    else:
+        path.write_bytes(pickle.dumps(Evil(target)))
+    with pytest.raises(ArtifactError, match=r"evil\.pt: .*Save the weights alone") as caught:
+        read_values(path)
+    assert "\n" not in str(caught.value)
+    if by_torch:
+        assert "posix.system" in str(caught.value)
+    assert not target.exists()
+
+
+def test_a_whole_module_is_refused_by_name(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "module.pt")
+    with pytest.raises(ArtifactError, match=r"Python objects \(torch\.nn\.modules\.linear\.Linear"):
+        read_values(tmp_path / "module.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("junk.pt", b"hello there", "not a PyTorch checkpoint"),
+        ("empty.pt", b"", "damaged checkpoint, or cut short"),
+        ("zip.pt", b"PK\x03\x04" + bytes(50), "damaged checkpoint, or cut short"),
+        ("x.safetensors", b"\x08", "not a readable safetensors file"),
+        ("y.safetensors", b"\xff" * 40, "not a readable safetensors file"),
+    ],
+    ids=["text", "empty", "broken zip", "short safetensors", "broken safetensors"],
+)
+def test_damaged(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=message):
+        read_values(path)
+
+
+@pytest.mark.parametrize("keep", [0.02, 0.5, 0.99])
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_cut_short(legacy: bool, keep: float, tmp_path: Path) -> None:
+    path = tmp_path / "cut.pt"
+    weights = {"w": torch.zeros(64, 64), "v": torch.zeros(10)}
+    torch.save(weights, path, _use_new_zipfile_serialization=not legacy)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
+    with pytest.raises(ArtifactError, match=r"cut\.pt: "):
+        read_values(path)
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no such file"):
+        read_values(tmp_path / "nothing.pt")
