@@ -58,7 +58,7 @@ def layouts(start: int, layers: Sequence[Sized]) -> list[tuple[Geometry, ...]]:
             cost: float = sum(item_cost for _, item_cost in combination)
             if all(item.padding == item.output_padding == 0 for item in geometry):
                 # One habit, PyTorch's default padding, is likelier than several exceptions.
-                cost = min(cost, _NO_PADDING + cost / 10)
+                cost = min(cost, _NO_PADDING + cost / 100)
             costed.append((cost + unusual(end), geometry))
     costed.sort(key=lambda item: item[0])
     return [geometry for _, geometry in costed]

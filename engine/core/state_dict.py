@@ -74,8 +74,8 @@ def unwrapped(tensors: Mapping[str, Any]) -> Tensors:
     return {
         ".".join(part for part in key.split(".") if part not in _WRAPPERS): tensor
         for key, tensor in tensors.items()
-        # torch's AveragedModel counts its updates beside the wrapped module.
-        if key != "n_averaged"
+        # Counters beside the weights: epochs, steps, the updates of torch's AveragedModel.
+        if "." in key or len(tensor.shape) > 0
     }
 
 

@@ -1,0 +1,149 @@
+"""Checkpoint or ONNX file -> TensorRT plan: `python -m export.tensorrt ckpt.pt`.
+
+Beside OUT.plan lies OUT.plan.json, which says what the plan's numbers mean and what built it. A
+model with an encoder gets OUT.encoder.plan as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from engine.backends._spec import read_spec
+from engine.core.artifacts import Artifact, encoder_path, open_artifact, sidecar_path
+from engine.core.errors import ArtifactError, OptionError
+from engine.core.files import atomic_path
+from engine.core.options import LoadOptions
+from engine.core.spec import GeneratorSpec
+from engine.models.load import load_generator
+from export.command import load_options, user_errors
+from export.onnx import export_onnx
+from export.plan import BatchProfile, BuildOptions, Plan, build_plan, choose_builder, parse_targets
+
+SIDECAR_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """One plan that was written."""
+
+    entry_point: str
+    path: Path
+    plan: Plan
+    notes: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """For the user."""
+        plan = self.plan
+        return [
+            f"wrote     {self.path} ({len(plan.data) / 1e6:.2f} MB), with "
+            f"{sidecar_path(self.path).name}",
+            f"built by  {plan.builder} {plan.builder_version} for {', '.join(plan.targets)}, "
+            f"{plan.precision}",
+            *(
+                f"{tensor.mode:<8}  {tensor.name} {tensor.dtype} {list(tensor.shape)}"
+                for tensor in plan.tensors
+            ),
+        ]
+
+
+def export_tensorrt(
+    artifact: Artifact, out: str | Path, options: BuildOptions | None = None
+) -> list[PlanReport]:
+    """Build the plans of a checkpoint or ONNX file: all of them or none.
+
+    A checkpoint is exported to ONNX first, with its parity checked. Raises ExportError,
+    BackendUnavailableError, OutputError.
+    """
+    options, out = options or BuildOptions(), Path(out)
+    builder = choose_builder()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as files:
+        model, spec, notes = _as_onnx(artifact, Path(folder))
+        graphs = {"decoder": (model, out)}
+        if "encoder" in spec.entry_points and encoder_path(model).is_file():
+            graphs["encoder"] = (encoder_path(model), encoder_path(out))
+        spec = spec.replace(entry_points=tuple(graphs))
+        reports = []
+        for entry_point, (graph, target) in graphs.items():
+            temporary = files.enter_context(atomic_path(target))
+            sidecar = files.enter_context(atomic_path(sidecar_path(target)))
+            plan = build_plan(graph, options, builder)
+            temporary.write_bytes(plan.data)
+            sidecar.write_text(_sidecar(plan, spec, entry_point, options, artifact))
+            reports.append(PlanReport(entry_point, target, plan, notes))
+    return reports
+
+
+def _as_onnx(artifact: Artifact, folder: Path) -> tuple[Path, GeneratorSpec, tuple[str, ...]]:
+    if artifact.kind == "onnx":
+        return artifact.path, read_spec(artifact), ()
+    if artifact.kind != "checkpoint":
+        raise ArtifactError(f"{artifact.path}: give a checkpoint or an ONNX file to build from")
+    loaded = load_generator(artifact.path, artifact.options)
+    model = folder / "model.onnx"
+    export_onnx(loaded, model)
+    return model, loaded.spec, loaded.assumptions
+
+
+def _sidecar(
+    plan: Plan, spec: GeneratorSpec, entry_point: str, options: BuildOptions, source: Artifact
+) -> str:
+    values = {
+        "format": "generator-plan",
+        "version": SIDECAR_VERSION,
+        "entry_point": entry_point,
+        "spec": spec.to_dict(),
+        "sha256": hashlib.sha256(plan.data).hexdigest(),
+        "builder": plan.builder,
+        "builder_version": plan.builder_version,
+        "targets": list(plan.targets),
+        "precision": plan.precision,
+        "batch": {
+            "min": options.batch.low,
+            "opt": options.batch.best,
+            "max": options.batch.high,
+        },
+        "tensors": [dataclasses.asdict(tensor) for tensor in plan.tensors],
+        "source": {"name": source.path.name, "sha256": source.sha256},
+    }
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+@click.command()
+@click.argument("model", metavar="CKPT|MODEL.onnx", type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="default: beside the model")
+@load_options
+@click.option("--target", metavar="SM,SM", help="GPU generations (sm86,sm89), or portable")
+@click.option("--batch", metavar="MIN:OPT:MAX", default="1:32:256", show_default=True)
+@click.option("--workspace", metavar="MIB", type=click.IntRange(1), help="limit of scratch memory")
+@user_errors
+def main(
+    model: Path,
+    out: Path | None,
+    options: LoadOptions,
+    target: str | None,
+    batch: str,
+    workspace: int | None,
+) -> None:
+    """Build a TensorRT plan of the generator in a checkpoint or ONNX file."""
+    out = out or model.with_suffix(".plan")
+    if out.suffix not in (".plan", ".engine"):
+        raise OptionError(f"{out}: call a plan NAME.plan or NAME.engine, so that it can be opened")
+    build = BuildOptions(BatchProfile.parse(batch), parse_targets(target), workspace)
+    reports = export_tensorrt(open_artifact(model, options), out, build)
+    for line in reports[0].notes:
+        click.echo(f"assumed   {line}")
+    for report in reports:
+        for line in report.lines():
+            click.echo(line)
+
+
+if __name__ == "__main__":
+    main()
