@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from engine.core.errors import ArtifactError
 from engine.core.options import LoadOptions
 from engine.core.recognise import Recognised, recognise
 from engine.core.spec import Noise
-from engine.core.state_dict import is_tensor
+from engine.core.state_dict import Found, find_state_dict, is_tensor, unwrapped
 from engine.models.build import refuse_options
 from engine.models.chain import NAME
 from engine.models.foreign_evidence import build_recognised, settle
+from engine.models.foreign_own import own_network
 from engine.models.infer import infer_spec
-from engine.models.loaded import LoadedGenerator, ready
+from engine.models.loaded import LoadedGenerator, load_weights, ready
 
 
 def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGenerator:
@@ -31,6 +33,9 @@ def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGene
         "the network of this state dict is recognised from its tensors",
         ("state_key", "classes", "output_range", "arch_args"),
     )
+    own = _load_own(values, path, options)
+    if own is not None:
+        return own
     arrays = as_arrays(values, path)
 
     def reading(overrides: Mapping[str, Any]) -> Recognised:
@@ -58,6 +63,31 @@ def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGene
         arch_args=found.arguments,
         assumptions=(*found.assumptions, evidence),
     )
+
+
+def _load_own(values: Any, path: Path, options: LoadOptions) -> LoadedGenerator | None:
+    """A bare state dict of one of our own networks, None for any other."""
+    if options.arch_args:
+        return None
+    found = _find(values, path, options.state_key)
+    tensors = unwrapped(found.tensors)
+    match = own_network(tensors, options.classes)
+    if match is None:
+        return None
+    module, arch, arguments = match
+    load_weights(module, tensors, path)
+    spec = module.describe(path.name.split(".")[0]).replace(inferred=True)
+    if options.output_range is not None:
+        spec = spec.replace(output=replace(spec.output, range=options.output_range))
+    lines = (*found.notes, f"network: {arch} of this project, {arguments}")
+    return LoadedGenerator(spec, ready(module.entry_points()), arch, arguments, lines)
+
+
+def _find(values: Any, path: Path, state_key: str | None) -> Found:
+    try:
+        return find_state_dict(values, state_key)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from error
 
 
 def _recognise(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from engine.core.errors import ArtifactError, OptionError
@@ -18,9 +19,10 @@ from engine.core.spec import Noise
 from engine.core.state_dict import find_state_dict, generator_part, unwrapped
 from engine.models import registry
 from engine.models.base import GeneratorModule
-from engine.models.infer import first_line, infer_spec
+from engine.models.infer import first_line, infer_spec, probe
 from engine.models.loaded import LoadedGenerator, load_weights, ready
 
+_BATCH = 2
 # What networks in the field call the length of their latent.
 _LATENT_NAMES = ("latent_size", "latent_dim", "z_dim", "nz", "noise_dim", "dim_z", "code_dim")
 
@@ -40,17 +42,22 @@ def load_with_arch(values: Any, path: Path, options: LoadOptions) -> LoadedGener
     if isinstance(module, GeneratorModule):
         return _describe_own(module, path, options, found.notes)
     parts, notes = split(module)
-    parts = ready(parts)
     latent = Noise(shape=_latent_shape(module, options))
+    parts, more = _checked(ready(parts), probe(latent, options.classes or 0, _BATCH))
     spec = infer_spec(
-        path, arch, parts["decoder"], latent, options.classes or 0, options.output_range
+        path,
+        type(module).__name__,
+        parts["decoder"],
+        latent,
+        options.classes or 0,
+        options.output_range,
     )
     return LoadedGenerator(
         spec=spec.replace(entry_points=tuple(parts)),
         entry_points=parts,
         arch=arch,
         arch_args=options.arch_args,
-        assumptions=found.notes + notes + _stated(options),
+        assumptions=found.notes + notes + more + _stated(options),
     )
 
 
@@ -89,6 +96,18 @@ def split(module: nn.Module) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
     return {"decoder": module}, ()
 
 
+class First(nn.Module):
+    """The first output of a module that gives several."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Run the module, drop the rest."""
+        return self.module(*inputs)[0]
+
+
 class Method(nn.Module):
     """One method of a module as a module of its own."""
 
@@ -100,6 +119,37 @@ class Method(nn.Module):
     def forward(self, *inputs: Tensor) -> Any:
         """Call the method."""
         return getattr(self.module, self.name)(*inputs)
+
+
+def _checked(
+    parts: dict[str, nn.Module], inputs: tuple[Tensor, ...]
+) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
+    """Only what can be sampled: the first of several outputs, an encoder only if it fits."""
+    notes: tuple[str, ...] = ()
+    try:
+        with torch.inference_mode():
+            samples = parts["decoder"](*inputs)
+            if isinstance(samples, (tuple, list)) and samples and isinstance(samples[0], Tensor):
+                notes += (f"graph: the first of {len(samples)} outputs is the sample",)
+                parts, samples = {**parts, "decoder": First(parts["decoder"])}, samples[0]
+    # `infer_spec` runs it again and says what is wrong.
+    except Exception:
+        return {"decoder": parts["decoder"]}, notes
+    encoder = parts.get("encoder")
+    if encoder is not None and not _encodes(encoder, (samples, *inputs[1:]), inputs[0]):
+        parts = {"decoder": parts["decoder"]}
+        notes += ("encoder: left out, it does not turn samples into (mean, logvar)",)
+    return parts, notes
+
+
+def _encodes(encoder: nn.Module, inputs: tuple[Tensor, ...], latent: Tensor) -> bool:
+    try:
+        with torch.inference_mode():
+            outputs = encoder(*inputs)
+        return [tensor.shape for tensor in outputs] == [latent.shape] * 2
+    # A stranger's method may be anything.
+    except Exception:
+        return False
 
 
 def _import(source: str, arch: str) -> Any:
