@@ -43,6 +43,11 @@ class TensorRTBackend(Backend):
         self.device = choose_option("device", options.device, ("cuda",), self.name)
         self._artifact = artifact
         decoder, sidecar = _load(artifact.path)
+        if sidecar is not None and sidecar.get("entry_point", "decoder") != "decoder":
+            raise ArtifactError(
+                f"{artifact.path}: this is the {sidecar['entry_point']} of a generator; open "
+                f"{artifact.path.name.replace('.encoder', '')}"
+            )
         built = "plan" if sidecar is None else str(sidecar.get("precision", "plan"))
         self.precision = choose_option("precision", options.precision, (built,), self.name)
         self._plans = {"decoder": decoder}
