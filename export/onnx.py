@@ -21,6 +21,7 @@ from engine.models.fold import folded
 from engine.models.load import LoadedGenerator, load_generator
 from export import graph, half, parity
 from export.command import load_options, user_errors
+from export.quiet import quiet
 from export.report import ExportReport, GraphReport
 
 Precision = Literal["fp32", "fp16-weights"]
@@ -47,7 +48,8 @@ def export_onnx(
             target = out if entry_point == "decoder" else encoder_path(out)
             temporary = files.enter_context(atomic_path(target))
             parity.check_module(module, loaded.spec, entry_point)
-            ready, reference = folded(module), module
+            with quiet():
+                ready, reference = folded(module), module
             if precision == "fp16-weights":
                 reference = half.round_weights(ready)
                 rounding = max(rounding or 0.0, _moved(module, ready, loaded, entry_point))

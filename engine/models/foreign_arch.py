@@ -19,6 +19,7 @@ from engine.core.spec import Noise
 from engine.core.state_dict import find_state_dict, generator_part, unwrapped
 from engine.models import registry
 from engine.models.base import GeneratorModule
+from engine.models.foreign_wrap import First, Method
 from engine.models.infer import first_line, infer_spec, probe
 from engine.models.loaded import LoadedGenerator, load_weights, ready
 
@@ -94,31 +95,6 @@ def split(module: nn.Module) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
             parts["encoder"] = Method(module, "encode")
         return parts, ("graph: the module's methods decode and encode are its entry points",)
     return {"decoder": module}, ()
-
-
-class First(nn.Module):
-    """The first output of a module that gives several."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, *inputs: Tensor) -> Any:
-        """Run the module, drop the rest."""
-        return self.module(*inputs)[0]
-
-
-class Method(nn.Module):
-    """One method of a module as a module of its own."""
-
-    def __init__(self, module: nn.Module, name: str) -> None:
-        super().__init__()
-        self.module = module
-        self.name = name
-
-    def forward(self, *inputs: Tensor) -> Any:
-        """Call the method."""
-        return getattr(self.module, self.name)(*inputs)
 
 
 def _checked(

@@ -8,31 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions
 from engine.core.spec import Noise
 from engine.models.build import refuse_options
+from engine.models.foreign_wrap import Program
 from engine.models.infer import first_line, infer_spec, measure, probe
 from engine.models.loaded import LoadedGenerator, check_finite
-
-
-class Program(nn.Module):
-    """An exported graph that takes no part in train and eval mode: it was fixed at export."""
-
-    def __init__(self, graph: nn.Module) -> None:
-        super().__init__()
-        self.graph = graph
-
-    def forward(self, *inputs: Tensor) -> Any:
-        """Run the graph."""
-        return self.graph(*inputs)
-
-    def train(self, mode: bool = True) -> Program:
-        """Refuse nothing, change nothing: a graph module raises when asked for eval."""
-        self.training = mode
-        return self
 
 
 def load_program(path: Path, options: LoadOptions) -> LoadedGenerator:

@@ -1,0 +1,58 @@
+"""Modules around a stranger's code, with the inputs of an entry point: x and, if any, labels.
+
+The inputs are named, because torch.export cannot give dynamic shapes to `*inputs`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class First(nn.Module):
+    """The first output of a module that gives several."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
+        """Run the module, drop the rest."""
+        return self.module(*given(x, labels))[0]
+
+
+class Method(nn.Module):
+    """One method of a module as a module of its own."""
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        super().__init__()
+        self.module = module
+        self.name = name
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
+        """Call the method."""
+        return getattr(self.module, self.name)(*given(x, labels))
+
+
+class Program(nn.Module):
+    """An exported graph, which takes no part in train and eval mode: that was fixed at export."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        # Not `graph`: exported again, it would hide the graph of the module around it.
+        self.program = program
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
+        """Run the graph."""
+        return self.program(*given(x, labels))
+
+    def train(self, mode: bool = True) -> Program:
+        """Note the mode here alone: a graph module raises when it is asked for one."""
+        self.training = mode
+        return self
+
+
+def given(x: Tensor, labels: Tensor | None) -> tuple[Tensor, ...]:
+    """The inputs that are there."""
+    return (x,) if labels is None else (x, labels)
