@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from engine.core.errors import OptionError
 from engine.core.spec import Provenance
 from training.commands import run_command
+from training.data import load
+from training.data.clean import clean
+from training.data.prepare import prepare
+from training.recipes import RECIPES, settings_for
+
+# What a shell gives for a program that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,18 +87,14 @@ def _run(
     for name, value in (("--sample-every", sample_every), ("--save-every", save_every)):
         if value < 1:
             raise OptionError(f"{name} {value} must be at least 1")
-    if recipe not in RECIPE_NAMES:
-        raise OptionError(f"unknown recipe {recipe!r}; known are {', '.join(RECIPE_NAMES)}")
+    if recipe not in RECIPES:
+        raise OptionError(f"unknown recipe {recipe!r}; known are {', '.join(RECIPES)}")
     if output.exists() and not resume:
         raise OptionError(f"{output} exists; add --resume to continue it, or name another file")
 
     import torch
 
-    from training.data import load
-    from training.data.clean import clean
-    from training.data.prepare import prepare
     from training.loop import Outputs, train
-    from training.recipes import settings_for
     from training.state import Identity
 
     log = logging.getLogger("training")
@@ -127,10 +131,12 @@ def _run(
         save_every=save_every,
         progress=not quiet,
     )
-    done = train(settings, images, identity, outputs, go_on=resume)
+    with logging_redirect_tqdm():
+        done = train(settings, images, identity, outputs, go_on=resume)
+    log.info("%s written", output)
     if done < settings.steps:
         log.info("interrupted after %d of %d steps; --resume continues", done, settings.steps)
-    log.info("%s written", output)
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 def _shareable_command(paths: Sequence[Path | None]) -> str:
@@ -145,6 +151,3 @@ def _shareable_command(paths: Sequence[Path | None]) -> str:
             words.append(names.get(word, word))
     words = [word for word in words if word not in ("--quiet", "--resume")]
     return shlex.join(["python", "-m", "training", *words])
-
-
-RECIPE_NAMES = ("dcgan", "vae", "gan-mlp")

@@ -10,15 +10,21 @@ from engine.core.errors import EngineError
 
 
 def run_command(command: click.Command) -> None:
-    """Run a command; a user's mistake is one line on stderr and exit code 2."""
+    """Run a command; a user's mistake is one line on stderr and exit code 2.
+
+    A code that the command leaves with by `click.exceptions.Exit` is passed on.
+    """
     try:
-        command(standalone_mode=False)
+        code = command(standalone_mode=False)
     except click.ClickException as error:
         _leave(error.format_message())
     except click.Abort:
         _leave("interrupted")
     except EngineError as error:
         _leave(str(error))
+    else:
+        if isinstance(code, int) and code:
+            sys.exit(code)
 
 
 def _leave(message: str) -> None:

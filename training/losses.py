@@ -6,16 +6,12 @@ Bayes (2014), appendix B.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from engine.core.errors import OptionError
-
-GeneratorLoss = Literal["non-saturating", "minimax"]
-GENERATOR_LOSSES: tuple[str, ...] = get_args(GeneratorLoss)
+from training.settings import GENERATOR_LOSSES
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:

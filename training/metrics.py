@@ -41,7 +41,12 @@ class MetricsFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as full:
+            # What cannot be written now has already failed in `write`, if that was the end.
+            if error is None:
+                raise OutputError(f"cannot write {self.path}: {full.strerror}") from full
 
 
 def _lines_before(path: Path, first_step: int) -> list[str]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.errors import OptionError
-from training.losses import GENERATOR_LOSSES
 
+GENERATOR_LOSSES = ("non-saturating", "minimax")
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -42,8 +42,10 @@ class Settings:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "threads"):
+        for name in ("size", "latent", "steps", "batch_size", "threads"):
             _require(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        _require("width", self.width, self.width is None or self.width >= 1, "at least 1")
+        _require("channels", self.channels, self.channels in (1, 3), "1 (grey) or 3 (colour)")
         # Batch norm has no variance of one sample.
         _require("batch_size", self.batch_size, self.batch_size >= 2, "at least 2")
         _require("lr", self.lr, math.isfinite(self.lr) and self.lr > 0, "positive")

@@ -19,6 +19,8 @@ def load(path: Path, channels: int = 3) -> ImageData:
     Files in a subfolder have its name as class; without subfolders there is one class. Raises
     OptionError when there is no such folder, TrainingError when it holds no readable image.
     """
+    if channels not in (1, 3):
+        raise OptionError(f"--channels {channels} must be 1 (grey) or 3 (colour)")
     if not path.is_dir():
         raise OptionError(f"--data folder:{path}: no such folder")
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)

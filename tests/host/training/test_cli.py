@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from engine.models.checkpoint import Checkpoint
 from engine.models.safe_load import read_values
-from training import cli, evaluate
+from training import cli, evaluate, gan
 
 
 @pytest.fixture
@@ -52,7 +53,8 @@ def test_a_folder_is_trained_on_and_resumed(folder, tmp_path, call):
     out = tmp_path / "pets.pt"
     words = ("dcgan", "--data", f"folder:{folder}", "-o", out, "--conditional", *SMALL)
     code, _, err, log = call(cli.main, *words, "--steps", 2)
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert "error" not in err
     assert "1 broken files skipped: broken.png" in log
     assert "10 images 32x32x3" in log
     assert (tmp_path / "pets.metrics.jsonl").is_file()
@@ -69,6 +71,21 @@ def test_a_folder_is_trained_on_and_resumed(folder, tmp_path, call):
         "python -m training dcgan --data folder:pets -o pets.pt --conditional"
     )
     assert str(tmp_path) not in checkpoint.spec.to_json()
+
+
+def test_an_interrupted_run_says_so_and_leaves_with_130(folder, tmp_path, call, monkeypatch):
+    real = gan.GANTask.step
+
+    def step_then_signal(self, images, labels):
+        signal.raise_signal(signal.SIGINT)
+        return real(self, images, labels)
+
+    monkeypatch.setattr(gan.GANTask, "step", step_then_signal)
+    words = ("dcgan", "--data", f"folder:{folder}", "-o", tmp_path / "pets.pt", *SMALL)
+    code, *_, log = call(cli.main, *words, "--steps", 9)
+    assert code == 130
+    assert "interrupted after 1 of 9 steps; --resume continues" in log
+    assert (tmp_path / "pets.pt").is_file()
 
 
 def test_an_existing_checkpoint_is_not_overwritten(folder, tmp_path, call):
@@ -88,10 +105,16 @@ def test_an_existing_checkpoint_is_not_overwritten(folder, tmp_path, call):
         (("dcgan", "--data", "digits", "--depth", "3"), "--depth"),
         (("dcgan", "--data", "digits", "--steps", "many"), "'many' is not a valid integer"),
         (("dcgan", "--data", "digits", "--sample-every", "0"), "--sample-every 0"),
+        (("dcgan", "--data", "FOLDER", "--size", "48"), "size=48 must be a power of two"),
+        (("dcgan", "--data", "FOLDER", "--size", "0"), "--size 0 must be at least 1"),
+        (("dcgan", "--data", "FOLDER", "--channels", "2"), "--channels 2"),
+        (("dcgan", "--data", "FOLDER", "--threads", "0"), "--threads 0"),
+        (("dcgan", "--data", "FOLDER", "--augment", "twirl"), "unknown augmentation 'twirl'"),
         (("dcgan",), "--data"),
     ],
 )
-def test_mistakes_are_one_line_and_exit_code_2(tmp_path, call, words, message):
+def test_mistakes_are_one_line_and_exit_code_2(folder, tmp_path, call, words, message):
+    words = [f"folder:{folder}" if word == "FOLDER" else word for word in words]
     code, out, err, _ = call(cli.main, *words, "-o", tmp_path / "x.pt")
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
