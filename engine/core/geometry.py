@@ -11,7 +11,7 @@ _USUAL: dict[int, tuple[tuple[int, int, int, int], ...]] = {
     1: ((1, 0, 0, 0),),
     2: ((2, 0, 0, 0), (1, 0, 0, 3)),
     3: ((2, 1, 1, 0), (1, 1, 0, 1), (2, 0, 0, 3), (1, 0, 0, 3), (2, 1, 0, 3)),
-    4: ((2, 1, 0, 0), (1, 0, 0, 3), (2, 0, 0, 3), (4, 0, 0, 4)),
+    4: ((2, 1, 0, 0), (1, 0, 0, 3), (2, 0, 0, 3), (4, 0, 0, 5)),
     5: ((2, 2, 1, 0), (1, 2, 0, 1), (2, 0, 0, 3), (1, 0, 0, 3), (2, 1, 0, 3), (2, 2, 0, 3)),
     6: ((2, 2, 0, 0), (2, 0, 0, 3)),
     7: ((2, 3, 1, 0), (1, 3, 0, 1), (1, 0, 0, 3)),
@@ -56,7 +56,9 @@ def layouts(start: int, layers: Sequence[Sized]) -> list[tuple[Geometry, ...]]:
         end = final_side(start, layers, geometry)
         if 0 < end <= _LARGEST:
             cost: float = sum(item_cost for _, item_cost in combination)
-            if all(item.padding == item.output_padding == 0 for item in geometry):
+            if all(
+                item.padding == item.output_padding == 0 and item.stride < 3 for item in geometry
+            ):
                 # One habit, PyTorch's default padding, is likelier than several exceptions.
                 cost = min(cost, _NO_PADDING + cost / 100)
             costed.append((cost + unusual(end), geometry))
@@ -83,7 +85,7 @@ def unusual(side: int) -> int:
     if side == 28 or (side >= 32 and side & (side - 1) == 0):
         return 0
     if side % 16 == 0:
-        return 2 if side > 16 else 4
+        return 2 if side > 16 else 3
     return 8
 
 

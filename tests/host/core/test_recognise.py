@@ -1,0 +1,266 @@
+"""Recognition of generators from names and shapes alone, and refusal of what is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.core.errors import ArtifactError, OptionError
+from engine.core.recognise import recognise
+
+Tensors = dict[str, np.ndarray]
+RANDOM = np.random.default_rng(0)
+
+
+def conv(*shape: int, bias: int = 0) -> Tensors:
+    tensors = {"weight": RANDOM.normal(size=shape).astype(np.float32)}
+    return tensors | ({"bias": np.zeros(bias, np.float32)} if bias else {})
+
+
+def norm(width: int) -> Tensors:
+    ones, zeros = np.ones(width, np.float32), np.zeros(width, np.float32)
+    return {
+        "weight": ones,
+        "bias": zeros,
+        "running_mean": zeros,
+        "running_var": ones,
+        "num_batches_tracked": np.zeros((), np.int64),
+    }
+
+
+def state(**layers: Tensors) -> Tensors:
+    """Layers by name, '__' for the dot."""
+    return {
+        f"{name.replace('__', '.').strip('_')}.{leaf}": tensor
+        for name, tensors in layers.items()
+        for leaf, tensor in tensors.items()
+    }
+
+
+def dcgan(index: tuple[int, ...] = (0, 1, 3, 4, 6), latent: int = 10) -> Tensors:
+    first, bn1, second, bn2, third = (f"main__{i}" for i in index)
+    return state(
+        **{
+            first: conv(latent, 32, 4, 4),
+            bn1: norm(32),
+            second: conv(32, 16, 4, 4),
+            bn2: norm(16),
+            third: conv(16, 3, 4, 4),
+        }
+    )
+
+
+def operations(found: Any) -> list[str]:
+    return [record["op"] for record in found.arguments["decoder"]]
+
+
+def test_dcgan() -> None:
+    found = recognise(
+        {"netG_state_dict": dcgan(), "netD_state_dict": {"0.weight": np.ones((3, 3))}}
+    )
+    assert found.family == "dcgan"
+    assert found.arguments["latent"] == 10
+    assert found.output == (3, 16, 16)
+    assert operations(found) == [
+        "reshape",
+        *("conv_transpose", "batch_norm", "relu") * 2,
+        "conv_transpose",
+        "tanh",
+    ]
+    first, second = (r for r in found.arguments["decoder"][:5] if r["op"] == "conv_transpose")
+    assert (first["stride"], first["padding"]) == (1, 0)
+    assert (second["stride"], second["padding"]) == (2, 1)
+    assert found.key_map["decoder.layers.1.weight"] == "main.0.weight"
+    text = "\n".join(found.assumptions)
+    for subject in ("netG_state_dict", "stride 2 padding 1", "relu", "tanh", "eps 1e-05", "normal"):
+        assert subject in text
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        pytest.param((0, 1, 2, 3, 4), [], id="no-activations"),
+        pytest.param((0, 1, 4, 5, 8), ["relu", "relu"], id="dropout-too"),
+        pytest.param((0, 2, 3, 5, 6), ["relu", "relu"], id="activation-before-norm"),
+    ],
+)
+def test_gaps_in_a_sequential_tell_the_activations(
+    index: tuple[int, ...], expected: list[str]
+) -> None:
+    found = operations(recognise(dcgan(index)))
+    assert [op for op in found if op == "relu"] == expected
+    if index[1] == 2:
+        assert found[1:4] == ["conv_transpose", "relu", "batch_norm"]
+
+
+def test_keys_in_the_order_of_safetensors() -> None:
+    tensors = dcgan((0, 1, 3, 10, 12))
+    found = recognise({key: tensors[key] for key in sorted(tensors)})
+    assert found.output == (3, 16, 16)
+    sources = [found.key_map[k] for k in found.weights if k.endswith("weight")]
+    assert sources == [f"main.{i}.weight" for i in (0, 1, 3, 10, 12)]
+
+
+def test_norms_registered_behind_all_convolutions() -> None:
+    tensors = state(
+        conv1=conv(10, 32, 4, 4),
+        conv2=conv(32, 32, 4, 4),
+        conv3=conv(32, 1, 4, 4),
+        bn1=norm(32),
+        bn2=norm(32),
+    )
+    found = recognise(tensors)
+    weights = [found.key_map[k] for k in found.weights if k.endswith("running_mean")]
+    assert weights == ["bn1.running_mean", "bn2.running_mean"]
+    assert operations(found)[1:7] == ["conv_transpose", "batch_norm", "relu"] * 2
+
+
+def test_classes_take_the_last_inputs() -> None:
+    found = recognise(dcgan(latent=30), classes=10)
+    assert (found.arguments["latent"], found.arguments["classes"]) == (20, 10)
+    with pytest.raises(OptionError, match="classes=30"):
+        recognise(dcgan(latent=30), classes=30)
+
+
+@pytest.mark.parametrize(
+    ("width", "latent", "combine"),
+    [(4, 6, "last"), (10, 10, "multiply")],
+    ids=["concatenated", "multiplied"],
+)
+def test_embedding(width: int, latent: int, combine: str) -> None:
+    tensors = state(embed=conv(7, width)) | dcgan()
+    found = recognise(tensors)
+    arguments = found.arguments
+    assert (arguments["classes"], arguments["latent"]) == (7, latent)
+    assert (arguments["embedding"], arguments["combine"]) == (width, combine)
+    assert found.weights["decoder.embedding.weight"].shape == (7, width)
+
+
+def test_upsampling_shows_in_the_gaps() -> None:
+    tensors = state(
+        l1__0=conv(8 * 64, 20, bias=8 * 64),
+        conv_blocks__0=norm(8),
+        conv_blocks__2=conv(8, 8, 3, 3, bias=8),
+        conv_blocks__3=norm(8),
+        conv_blocks__6=conv(4, 8, 3, 3, bias=4),
+        conv_blocks__7=norm(4),
+        conv_blocks__9=conv(1, 4, 3, 3, bias=1),
+    )
+    found = recognise(tensors)
+    assert found.output == (1, 32, 32)
+    assert operations(found) == [
+        *("linear", "reshape", "batch_norm", "upsample", "conv", "batch_norm", "leaky_relu"),
+        *("upsample", "conv", "batch_norm", "leaky_relu", "conv", "tanh"),
+    ]
+    eps = [r["eps"] for r in found.arguments["decoder"] if r["op"] == "batch_norm"]
+    assert eps == [1e-5, 0.8, 0.8]
+
+
+def test_fully_connected() -> None:
+    found = recognise(
+        state(_0=conv(64, 10, bias=64), _2=conv(3 * 256, 64, bias=3 * 256)),
+        overrides={"output_activation": "sigmoid"},
+    )
+    assert found.family == "gan-mlp"
+    assert found.output == (3, 16, 16)
+    assert operations(found) == ["linear", "leaky_relu", "linear", "sigmoid", "reshape"]
+    assert found.arguments["output_range"] == [0.0, 1.0]
+
+
+def test_vae_of_fully_connected_layers() -> None:
+    found = recognise(
+        state(
+            fc1=conv(40, 784, bias=40),
+            fc21=conv(5, 40, bias=5),
+            fc22=conv(5, 40, bias=5),
+            fc3=conv(40, 5, bias=40),
+            fc4=conv(784, 40, bias=784),
+        )
+    )
+    assert (found.family, found.output, found.arguments["latent"]) == ("vae", (1, 28, 28), 5)
+    assert operations(found) == ["linear", "relu", "linear", "sigmoid", "reshape"]
+    encoder = found.arguments["encoder"]
+    assert [record["op"] for record in encoder["layers"]] == ["flatten", "linear", "relu"]
+    assert found.key_map["encoder.logvar.weight"] == "fc22.weight"
+
+
+def test_an_unclear_encoder_is_left_out_and_said_so() -> None:
+    found = recognise(
+        state(
+            encoder__0=conv(8, 1, 5, 5, bias=8),
+            mu=conv(4, 77, bias=4),
+            logvar=conv(4, 77, bias=4),
+            decoder__0=conv(256, 4, bias=256),
+            decoder__2=conv(784, 256, bias=784),
+        )
+    )
+    assert found.arguments["encoder"] is None
+    assert any(line.startswith("encoder: left out") for line in found.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        pytest.param(
+            state(_0=conv(8, 3, 4, 4), _2=conv(16, 8, 4, 4), _4=conv(1, 16, 4, 4)),
+            "looks like a discriminator",
+            id="discriminator",
+        ),
+        pytest.param(
+            state(_0=conv(8, 784, bias=8), _2=conv(1, 8, bias=1)),
+            "784 values in and 1 out",
+            id="linear-discriminator",
+        ),
+        pytest.param(
+            state(_0=conv(16, 3, 3, 3), _2=conv(16, 3, 4, 4)),
+            "image-to-image",
+            id="super-resolution",
+        ),
+        pytest.param(
+            state(_0=conv(10, 32, 4, 4), shortcut=conv(32, 16, 1, 1), _2=conv(32, 16, 4, 4)),
+            "'shortcut' belongs to a network with branches",
+            id="residual",
+        ),
+        pytest.param(
+            state(_0=conv(10, 32, 4, 4), _2=conv(33, 3, 4, 4)), "do not form one chain", id="broken"
+        ),
+        pytest.param({"lstm.weight_ih_l0": np.ones((8, 3))}, "none that is known", id="lstm"),
+    ],
+)
+def test_refuses(tensors: Tensors, message: str) -> None:
+    with pytest.raises(ArtifactError, match=message) as caught:
+        recognise(tensors)
+    assert "--arch module:factory" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"width": 3}, "unknown argument 'width'.*hidden_activation"),
+        ({"hidden_activation": "swish"}, "hidden_activation='swish'; known are relu"),
+        ({"geometry": [[1, 0, 0]]}, "geometry names 1 convolutions, the network has 3"),
+    ],
+    ids=["unknown", "value", "geometry"],
+)
+def test_bad_overrides(overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        recognise(dcgan(), overrides=overrides)
+
+
+def test_overrides() -> None:
+    found = recognise(
+        dcgan(),
+        overrides={
+            "hidden_activation": "leaky_relu",
+            "slope": 0.1,
+            "batch_norm_eps": 0.8,
+            "geometry": [[1, 0, 0], [2, 1, 0], [1, 0, 0]],
+        },
+    )
+    records = found.arguments["decoder"]
+    assert {"op": "leaky_relu", "slope": 0.1} in records
+    assert {r["eps"] for r in records if r["op"] == "batch_norm"} == {0.8}
+    assert found.output == (3, 11, 11)
+    assert "hidden_activation" not in found.alternatives
