@@ -27,7 +27,7 @@ from training.metrics import MetricsFile
 from training.seeds import derive
 from training.settings import Settings
 from training.sheet import FixedSamples, diversity, save_sheet
-from training.state import Identity, Task, pack, resume
+from training.state import Identity, Progress, Task, pack, resume
 from training.vae import VAETask
 from training.watch import Watch
 
@@ -59,17 +59,19 @@ def train(
     torch.manual_seed(derive(settings.seed, "initialisation"))
     task: Task = VAETask(settings) if settings.recipe == "vae" else GANTask(settings)
     ema = EMA(task.model, settings.ema_decay)
-    step, won = 0, 0
+    progress = Progress(data.sha256())
     if go_on and outputs.checkpoint.exists():
-        step, won = resume(outputs.checkpoint, settings, task, ema)
-        _log.info("resumed %s after %d steps", outputs.checkpoint, step)
-    watch = Watch(won)
+        progress = resume(outputs.checkpoint, settings, task, ema, progress.data_sha256)
+        _log.info("resumed %s after %d steps", outputs.checkpoint, progress.step)
+    step = progress.step
+    watch = Watch(progress.won)
     batches = Batches(data, settings.batch_size, settings.seed, task.model.output_range)
     fixed = FixedSamples(task.model, settings.seed)
     real = diversity(data.images[:: max(1, len(data) // _DIVERSITY_IMAGES)])
 
     def save() -> None:
-        pack(settings, identity, task, ema, step, watch.won).save(outputs.checkpoint)
+        reached = Progress(progress.data_sha256, step, watch.won)
+        pack(settings, identity, task, ema, reached).save(outputs.checkpoint)
 
     with (
         _interrupts() as interrupted,

@@ -45,15 +45,23 @@ class Identity:
     provenance: Provenance
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: steps done, steps that the discriminator won in a row, on which data."""
+
+    data_sha256: str
+    step: int = 0
+    won: int = 0
+
+
 def pack(
     settings: Settings,
     identity: Identity,
     task: Task,
     ema: EMA[GeneratorModule],
-    step: int,
-    won: int,
+    progress: Progress,
 ) -> Checkpoint:
-    """The checkpoint after `step` steps."""
+    """The checkpoint of a run at this point."""
     return Checkpoint(
         spec=task.model.describe(identity.name, identity.class_names, identity.provenance),
         arch=settings.recipe,
@@ -61,8 +69,7 @@ def pack(
         generator=_plain(task.model.state_dict()),
         generator_ema=_plain(ema.average.state_dict()),
         training={
-            "step": step,
-            "won": won,
+            **dataclasses.asdict(progress),
             "settings": {**dataclasses.asdict(settings), "augment": list(settings.augment)},
             "task": task.state(),
         },
@@ -70,20 +77,23 @@ def pack(
 
 
 def resume(
-    path: Path, settings: Settings, task: Task, ema: EMA[GeneratorModule]
-) -> tuple[int, int]:
-    """Load a checkpoint into task and ema; gives (steps done, steps won by the discriminator).
+    path: Path, settings: Settings, task: Task, ema: EMA[GeneratorModule], data_sha256: str
+) -> Progress:
+    """Load a checkpoint into task and ema; gives how far it was.
 
-    Raises ArtifactError when the file is no run of ours, OptionError when the settings differ.
+    Raises ArtifactError when the file is no run of ours, OptionError when the settings or the data
+    differ.
     """
     values = read_values(path)
     if not is_own(values):
         raise ArtifactError(f"{path}: no checkpoint of this program, cannot resume it")
     checkpoint = Checkpoint.from_values(values, path)
     training = checkpoint.training
-    if "task" not in training or checkpoint.generator_ema is None:
+    if "data_sha256" not in training or checkpoint.generator_ema is None:
         raise ArtifactError(f"{path}: holds no training state, cannot resume it")
     differences = settings.differences(training["settings"])
+    if training["data_sha256"] != data_sha256:
+        differences.append("the images are not the same")
     if differences:
         raise OptionError(
             f"{path} cannot be resumed: {'; '.join(differences)}. Use the same options, or another "
@@ -92,7 +102,7 @@ def resume(
     task.model.load_state_dict(checkpoint.generator)
     ema.average.load_state_dict(checkpoint.generator_ema)
     task.load(training["task"])
-    return int(training["step"]), int(training["won"])
+    return Progress(data_sha256, int(training["step"]), int(training["won"]))
 
 
 def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +23,13 @@ class ImageData:
     source: str
     licence: str
     report: tuple[str, ...] = field(default=())
+
+    def sha256(self) -> str:
+        """Hex digest of images and labels: the same data, in the same order."""
+        digest = hashlib.sha256(repr(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self.images)

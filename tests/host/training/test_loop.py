@@ -132,6 +132,13 @@ def test_other_settings_cannot_resume(data, settings, identity, outputs):
         loop.train(settings(lr=0.1), data, identity(), outputs(), go_on=True)
 
 
+def test_other_images_cannot_resume(data, settings, identity, outputs):
+    loop.train(settings(steps=1), data, identity(), outputs())
+    data.images[3, 2, 1] ^= 1
+    with pytest.raises(OptionError, match="the images are not the same"):
+        loop.train(settings(), data, identity(), outputs(), go_on=True)
+
+
 def test_a_foreign_file_cannot_be_resumed(data, settings, identity, outputs):
     out = outputs()
     out.checkpoint.parent.mkdir(parents=True)
