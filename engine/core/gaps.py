@@ -18,12 +18,16 @@ _PLAIN_PROJECTIONS = ("decoder_input",)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A layer and what runs in front of it, in this order: activation, reshape, upsampling."""
+    """A layer and what runs in front of it, in this order: activation, reshape, upsampling.
+
+    dropout marks a place for it: it does nothing at inference, but shows in running statistics.
+    """
 
     layer: Node | Part
     activation: bool = False
     reshape: bool = False
     upsample: bool = False
+    dropout: bool = False
     certain: bool = True
 
 
@@ -96,7 +100,8 @@ def _between(
     activation = slots > 0 and not active and _kind(layer) != "prelu"
     if activation:
         slots -= 1
-    return Step(layer, activation, reshape, upsample=plain and slots > 0)
+    upsample = plain and slots > 0
+    return Step(layer, activation, reshape, upsample, dropout=slots - upsample > 0)
 
 
 def _unknown(before: Node | Part, layer: Node | Part, reshape: bool, active: bool) -> Step:

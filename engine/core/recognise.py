@@ -37,7 +37,8 @@ class Recognised:
     """A network as arguments and weights of `engine.models.chain.ChainGenerator`.
 
     key_map: key of each weight in the checkpoint. output: shape of one sample. alternatives: other
-    settings that the tensors allow too, as overrides, by what they are about.
+    settings that the tensors allow too, as overrides, by what they are about. dropout: whether the
+    network has room for dropout layers, which raise the variances that norms record.
     """
 
     family: str
@@ -48,6 +49,7 @@ class Recognised:
     settings: Settings
     assumptions: tuple[str, ...]
     alternatives: Mapping[str, Sequence[Patch]] = field(default_factory=dict)
+    dropout: bool = False
 
 
 def recognise(
@@ -125,6 +127,7 @@ def _recognise(
         settings=settings,
         assumptions=notes + assumed_lines(arguments, chain, settings) + lines,
         alternatives=_alternatives(settings, overrides, steps, layouts, embeddings),
+        dropout=any(step.dropout for step in steps),
     )
 
 

@@ -105,7 +105,7 @@ class Settings:
             ]
         options["hidden_activation"] = [
             {"hidden_activation": name, "slope": slope}
-            for name, slope in (("relu", self.slope), ("leaky_relu", 0.2), ("elu", self.slope))
+            for name, slope in (("relu", self.slope), ("leaky_relu", 0.2))
             if name != self.hidden_activation
         ]
         options["batch_norm_eps"] = [

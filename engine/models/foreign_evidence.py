@@ -22,14 +22,16 @@ from engine.models.chain import ChainGenerator
 from engine.models.infer import probe
 from engine.models.loaded import check_finite, load_weights
 
-_SAMPLES = 32
+# Norms behind linear layers see one value a sample, and need many; large images would take long.
+_FEWEST, _MOST = 32, 256
+_VALUES = 400_000
 # Another reading must explain the statistics clearly better than the usual one.
 _BETTER = 0.5
 _ENOUGH = 0.0005
 # A wrong stride or eps costs tenths; with less than this there is no need to try others.
 _SETTLED = 0.02
 _COARSE = ("batch_norm_eps", "geometry")
-# Sampling noise of 32 latents, and the drift of momentum averages, stay well below this.
+# Sampling noise of that many latents, and the drift of momentum averages, stay well below this.
 _AGREES = 0.25
 
 Reading = Callable[[Mapping[str, Any]], Recognised]
@@ -103,13 +105,14 @@ def deviation(found: Recognised, path: Path) -> float | None:
     for norm in norms:
         norm.register_forward_pre_hook(
             lambda layer, inputs: distances.append(
-                _distance(layer.running_mean, layer.running_var, inputs[0])
+                _distance(layer.running_mean, layer.running_var, inputs[0], found.dropout)
             )
         )
     uniform = found.settings.latent_distribution == "uniform"
     latent = Noise((module.latent_size,), "uniform" if uniform else "normal")
     with torch.inference_mode():
-        module(*probe(latent, module.classes, _SAMPLES))
+        samples = max(_FEWEST, min(_MOST, _VALUES // math.prod(found.output)))
+        module(*probe(latent, module.classes, samples))
     return float(torch.stack(distances).mean())
 
 
@@ -122,11 +125,15 @@ def _is_trained(part: nn.Module) -> bool:
     return not bool((mean == 0).all() and (variance == 1).all())
 
 
-def _distance(running_mean: Tensor, running_var: Tensor, x: Tensor) -> Tensor:
-    """Mean over channels of KL(N(mean, variance of x) || N(running mean, running variance))."""
+def _distance(running_mean: Tensor, running_var: Tensor, x: Tensor, dropout: bool) -> Tensor:
+    """Mean over channels of KL(N(mean, variance of x) || N(running mean, running variance)).
+
+    With dropout the variances are left out: it changes them in training, but not the means.
+    """
     flat = x.transpose(0, 1).flatten(1).double()
     variance = running_var.double() + 1e-8
     ratio = flat.var(1, correction=0) / variance + 1e-12
     shift = (flat.mean(1) - running_mean.double()).square() / variance
     # One dead channel must not decide for all others.
-    return (0.5 * (shift + ratio - 1 - ratio.log())).clamp(max=10.0).mean()
+    spread = torch.zeros_like(ratio) if dropout else ratio - 1 - ratio.log()
+    return (0.5 * (shift + spread)).clamp(max=10.0).mean()
