@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import ExportError
+from engine.core.errors import ExportError, OptionError
 from engine.core.spec import SPEC_KEY, GeneratorSpec
 from engine.core.version import __version__
 from engine.models.chain import NAME as CHAIN
@@ -36,7 +36,8 @@ def to_onnx(
 ) -> ModelProto:
     """The graph of a module that is ready for inference, with a free batch.
 
-    Raises ExportError for a network that torch.export or ONNX cannot express.
+    Raises ExportError for a network that torch.export or ONNX cannot express, OptionError for an
+    opset that the exporter does not reach.
     """
     inputs = example_inputs(spec, entry_point, _TRACED_BATCH)
     batch = torch.export.Dim(_BATCH)
@@ -61,6 +62,12 @@ def to_onnx(
     if program is None:
         raise ExportError(f"{spec.name}: torch.onnx.export gave no graph for the {entry_point}")
     model = program.model_proto
+    given = next(entry.version for entry in model.opset_import if not entry.domain)
+    if given != opset:
+        # The exporter falls back to an opset of its own where the conversion fails.
+        raise OptionError(
+            f"opset={opset} is not possible for {spec.name}; torch {torch.__version__} gives {given}"
+        )
     strip(model)
     return model
 
