@@ -66,7 +66,8 @@ def to_onnx(
     if given != opset:
         # The exporter falls back to an opset of its own where the conversion fails.
         raise OptionError(
-            f"opset={opset} is not possible for {spec.name}; torch {torch.__version__} gives {given}"
+            f"opset={opset} is not possible for {spec.name}; "
+            f"torch {torch.__version__} gives {given}"
         )
     strip(model)
     return model

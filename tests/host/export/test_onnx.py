@@ -32,7 +32,8 @@ def metadata(model: onnx.ModelProto) -> dict[str, str]:
 def wrap(module: nn.Module, shape: tuple[int, ...], output: tuple[int, ...]) -> LoadedGenerator:
     """A module as if it had been loaded."""
     kind = Output.image(output) if len(output) == 3 else Output(output, "CT", name="audio")
-    spec = GeneratorSpec("net", "test", Noise(shape), kind)
+    modality = "image" if len(output) == 3 else "audio"
+    spec = GeneratorSpec("net", "test", Noise(shape), kind, modality)
     return LoadedGenerator(spec, {"decoder": module.eval()}, "test:net", {})
 
 
