@@ -33,6 +33,7 @@ venv: .venv/.dev
 	@touch $@
 
 demo: .venv/.run
+	rm -rf out/demo
 	$(BIN)/python -m engine generate dcgan-digits -n 80 -o out/demo/dcgan-digits.png
 	$(BIN)/python -m engine generate dcgan-emoji -n 64 --truncation 1.5 -o out/demo/dcgan-emoji.png
 	$(BIN)/python -m engine generate vae-digits -n 64 -o out/demo/vae-digits.png

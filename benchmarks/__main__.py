@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import platform
 import sys
+import tempfile
 import time
 from itertools import groupby
+from pathlib import Path
 
 import click
 
@@ -22,8 +24,11 @@ from benchmarks.table import Row, render
 def measure(group: list[Case], rounds: int) -> list[Row]:
     """Rows of cases that share model and batch size, timed in turn."""
     with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         reasons = {case: case.skip_reason() for case in group}
-        engines = {case: stack.enter_context(case.open()) for case in group if not reasons[case]}
+        engines = {
+            case: stack.enter_context(case.open(folder)) for case in group if not reasons[case]
+        }
         seconds: dict[Case, list[float]] = {case: [] for case in engines}
         for case, engine in engines.items():
             engine.generate(case.n)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.cases import Case
+from benchmarks.machine import describe_machine
 from benchmarks.table import Row, render
 
 _rows: list[Row] = []
@@ -19,6 +20,7 @@ def record() -> list[Row]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _rows:
         terminalreporter.section("images/s")
+        terminalreporter.write_line(f"{describe_machine()}\n")
         terminalreporter.write_line(render(_rows))
 
 

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine import backends, inputs, zoo
-from engine.backends.base import ENCODER_INPUT, Backend, BackendOptions
+from engine.backends.base import Backend, BackendOptions
 from engine.convert import checkpoint_as_onnx
 from engine.core.artifacts import Artifact, open_artifact
-from engine.core.errors import NumericalError, OptionError
+from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
 from engine.core.version import __version__
-from engine.grid import GridBatch, batches
-from engine.images import to_uint8
-from engine.labels import LabelPlan, Labels, plan_labels
+from engine.grid import batches
+from engine.labels import LabelPlan, Labels, plan_labels, require_labels
 from engine.latents import Kind, draw, interpolate
 from engine.memory import check_fits
+from engine.runner import Output, Progress, Runner, choose_output, gather, padded, sample_array
 
 logger = logging.getLogger("engine")
 
-Output = Literal["uint8", "float32", "torch"]
-Progress = Callable[[int, int], None]
-
-OUTPUTS: tuple[Output, ...] = ("uint8", "float32", "torch")
+# More threads than any machine has are a slip, and exhaust memory before anything runs.
+_MOST_THREADS = 1024
+_STREAM = "use Engine.stream(n) for batches, or `python -m engine generate -o FOLDER`"
+_FEWER = "ask for fewer at a time with start="
 
 
 class Engine:
@@ -64,11 +64,16 @@ class Engine:
         input_shape: tuple[int, ...] | None = None,
         output_range: tuple[float, float] | None = None,
     ) -> None:
-        for name, value in (("batch_size", batch_size), ("threads", threads)):
-            if value is not None and value < 1:
-                raise OptionError(f"{name}={value} must be at least 1")
-        load = LoadOptions(arch, arch_args or {}, state_key, classes, input_shape, output_range)
-        self.artifact: Artifact = open_artifact(zoo.resolve(artifact), load)
+        if not isinstance(artifact, (str, Path)):
+            raise OptionError(f"artifact={artifact!r} must be a path or the name of a model")
+        if batch_size is not None:
+            batch_size = inputs.count("batch_size", batch_size, 1)
+        if threads is not None:
+            threads = inputs.count("threads", threads, 1, _MOST_THREADS)
+        self.options = LoadOptions(
+            arch, arch_args or {}, state_key, classes, input_shape, output_range
+        )
+        self.artifact: Artifact = open_artifact(zoo.resolve(artifact), self.options)
         self._choice = backends.choose(self.artifact, backend)
         self._cleanup = ExitStack()
         opened = self.artifact
@@ -76,11 +81,14 @@ class Engine:
             opened = checkpoint_as_onnx(opened, self._cleanup)
         options = BackendOptions(device, precision, batch_size, threads)
         self._backend: Backend = self._choice.backend.open(opened, options)
+        self._runner = Runner(self._backend)
+        self._cleanup.callback(self._runner.close)
         self.spec: GeneratorSpec = self._backend.spec
         self.backend: str = self._backend.name
         self.device: str = self._backend.device
         self.precision: str = self._backend.precision
         self.batch_size: int = self._backend.batch_size
+        self._check_supported()
         logger.info("opened %s with %s (%s)", self.artifact.path, self.backend, self._choice.reason)
 
     def generate(
@@ -107,30 +115,21 @@ class Engine:
 
         Raises OptionError, or NumericalError if the model gives NaN or infinity.
         """
-        output = self._output(output)
-        n, start = inputs.count("n", n, 1), inputs.count("start", start, 0)
-        shape, dtype = self._sample_array(output)
-        if out is None:
-            check_fits(n, int(np.prod(shape)) * dtype.itemsize)
-        elif output == "torch":
+        form = choose_output(output, self.spec)
+        n, start = inputs.sample_range(n, start)
+        shape, dtype = sample_array(self.spec, form)
+        if out is not None and form == "torch":
             raise OptionError("out= takes numpy arrays; leave it out with output='torch'")
-        elif out.shape != (n, *shape) or out.dtype != dtype:
-            raise OptionError(
-                f"out has shape {out.shape} and dtype {out.dtype}; needed are {(n, *shape)} {dtype}"
-            )
+        if out is not None:
+            out = inputs.result_array(out, (n, *shape), dtype)
+        else:
+            check_fits(f"n={n} samples", n * int(np.prod(shape)) * dtype.itemsize, _STREAM)
         parts = self.stream(
-            n, seed=seed, start=start, labels=labels, truncation=truncation, output=output
+            n, seed=seed, start=start, labels=labels, truncation=truncation, output=form
         )
-        if output == "torch":
-            return _concatenate(parts, n, progress)
-        result = np.empty((n, *shape), dtype) if out is None else out
-        done = 0
-        for part in parts:
-            result[done : done + len(part)] = part
-            done += len(part)
-            if progress is not None:
-                progress(done, n)
-        return result
+        if out is None and form != "torch":
+            out = np.empty((n, *shape), dtype)
+        return gather(parts, out, n, progress)
 
     def stream(
         self,
@@ -146,45 +145,52 @@ class Engine:
 
         Arguments are checked at once; samples are made as the iterator is advanced.
         """
-        output = self._output(output)
-        n, start, seed = inputs.count("n", n, 1), inputs.count("start", start, 0), inputs.seed(seed)
+        form = choose_output(output, self.spec)
+        n, start = inputs.sample_range(n, start)
+        seed, truncation = inputs.seed(seed), inputs.truncation(truncation)
         plan = plan_labels(labels, self.spec.classes, n, seed, start, self.spec.name)
         self._draw(seed, start, 0, truncation)
-        return self._stream(n, seed, start, plan, truncation, output)
+        return self._stream(n, seed, start, plan, truncation, form)
 
     def latents(
         self, n: int, *, seed: int = 0, start: int = 0, truncation: float | None = None
     ) -> NDArray[np.float32]:
         """The latents that `generate` would use: [n, *latent shape] float32."""
-        n, start, seed = inputs.count("n", n, 1), inputs.count("start", start, 0), inputs.seed(seed)
-        check_fits(n, self.spec.latent.size * 4)
-        return self._draw(seed, start, n, truncation)
+        n, start = inputs.sample_range(n, start)
+        check_fits(f"n={n} latents", n * self.spec.latent.size * 4, _FEWER)
+        return self._draw(inputs.seed(seed), start, n, inputs.truncation(truncation))
 
     def labels(
         self, n: int, *, seed: int = 0, start: int = 0, labels: Labels = None
     ) -> NDArray[np.int64] | None:
         """The class indices that `generate` would use: [n] int64, None for unconditional models."""
-        n, start, seed = inputs.count("n", n, 1), inputs.count("start", start, 0), inputs.seed(seed)
-        plan = plan_labels(labels, self.spec.classes, n, seed, start, self.spec.name)
+        n, start = inputs.sample_range(n, start)
+        check_fits(f"n={n} labels", n * 8, _FEWER)
+        plan = plan_labels(labels, self.spec.classes, n, inputs.seed(seed), start, self.spec.name)
         return None if plan is None else plan.batch(start, n)
 
-    def decode(self, z: ArrayLike, labels: Labels = None, *, output: Output = "float32") -> Any:
+    def decode(
+        self, z: ArrayLike, labels: Labels = None, *, start: int = 0, output: Output = "float32"
+    ) -> Any:
         """Samples of the caller's own latents [n, *latent shape]: [n, ...] as `generate` gives.
 
-        Row i is computed as row i mod batch_size. Raises OptionError for a wrong shape or NaN.
+        Conditional models need labels. Row i is computed as sample start + i is, so that
+        `decode(latents(n, start=k), labels(n, start=k), start=k)` is `generate(n, start=k)`, bit
+        for bit. Raises OptionError for a wrong shape, NaN or missing labels.
         """
-        output = self._output(output)
+        form = choose_output(output, self.spec)
         latents = inputs.latents(z, self.spec.latent)
-        n = len(latents)
-        plan = plan_labels(labels, self.spec.classes, n, 0, 0, self.spec.name)
-        shape, dtype = self._sample_array(output)
+        require_labels(labels, self.spec.classes, self.spec.name)
+        n, start = len(latents), inputs.count("start", start, 0)
+        plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
+        shape, dtype = sample_array(self.spec, form)
+        result = None if form == "torch" else np.empty((n, *shape), dtype)
+        size = self.batch_size
         parts = (
-            self._decode(_padded(latents, batch.first, self.batch_size), plan, batch, output)
-            for batch in batches(0, n, self.batch_size)
+            self._runner.decode(padded(latents, batch.first - start, size), plan, batch, form)
+            for batch in batches(start, n, size)
         )
-        if output == "torch":
-            return _concatenate(parts, n, None)
-        return np.concatenate(list(parts)) if n else np.empty((0, *shape), dtype)
+        return gather(parts, result, n, None)
 
     def encode(
         self,
@@ -198,42 +204,47 @@ class Engine:
         """Latents of images: the posterior mean, or one draw from it: [n, *latent shape] float32.
 
         x: uint8 [n, H, W, C], or float32 [n, C, H, W] in the model's range.
+        sample: draw with the noise of samples start .. start + n of a seed.
         Raises OptionError for models without an encoder.
         """
+        seed, start = inputs.seed(seed), inputs.count("start", start, 0)
         mean, logvar = self.posterior(x, labels)
         if not sample:
             return mean
-        noise = self.spec.latent
-        eps = draw(noise, inputs.seed(seed), start, len(mean), kind=Kind.REPARAMETERISATION)
+        eps = draw(self.spec.latent, seed, start, len(mean), kind=Kind.REPARAMETERISATION)
         drawn: NDArray[np.float32] = mean + np.exp(0.5 * logvar) * eps
         return drawn
 
     def posterior(
         self, x: ArrayLike, labels: Labels = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and log variance of the encoder's diagonal Gaussian, both [n, *latent shape]."""
+        """Mean and log variance of the encoder's diagonal Gaussian, both [n, *latent shape].
+
+        Conditional models need labels. Raises OptionError as `encode` does.
+        """
         if "encoder" not in self.spec.entry_points:
             raise OptionError(
                 f"{self.spec.name!r} ({self.spec.family}) has no encoder; encode and reconstruct "
                 "need a VAE"
             )
         images = inputs.images(x, self.spec.output)
+        require_labels(labels, self.spec.classes, self.spec.name)
         n = len(images)
         plan = plan_labels(labels, self.spec.classes, n, 0, 0, self.spec.name)
         mean = np.empty((n, *self.spec.latent.shape), np.float32)
         logvar = np.empty_like(mean)
         for batch in batches(0, n, self.batch_size):
-            feed = {ENCODER_INPUT: _padded(images, batch.first, self.batch_size)}
-            result = self._backend.run("encoder", self._with_labels(feed, plan, batch.first))
-            mean[batch.first : batch.first + batch.wanted] = result.numpy("mean")[batch.rows]
-            logvar[batch.first : batch.first + batch.wanted] = result.numpy("logvar")[batch.rows]
+            whole = padded(images, batch.first, self.batch_size)
+            rows = slice(batch.first, batch.first + batch.wanted)
+            mean[rows], logvar[rows] = self._runner.encode(whole, plan, batch)
         return mean, logvar
 
     def reconstruct(
         self, x: ArrayLike, labels: Labels = None, *, output: Output | None = None
     ) -> Any:
         """Images through the encoder's mean and the decoder: [n, ...] as `generate` gives."""
-        return self.decode(self.encode(x, labels), labels, output=self._output(output))
+        form = choose_output(output, self.spec)
+        return self.decode(self.encode(x, labels), labels, output=form)
 
     def interpolate(
         self,
@@ -248,15 +259,22 @@ class Engine:
         """Samples on the way between two latents, both ends included: [steps, ...].
 
         first, last: sample numbers of `seed`, or latents. Great circle for normal latents.
+        labels: for conditional models; left out, the class that sample `first` has.
         """
+        form = choose_output(output, self.spec)
+        steps, seed = inputs.count("steps", steps, 2), inputs.seed(seed)
+        check_fits(f"steps={steps} samples", steps * self.spec.latent.size * 4, _FEWER)
+        if labels is None and isinstance(first, (int, np.integer)) and self.spec.classes:
+            own = self.labels(1, seed=seed, start=inputs.count("sample", first, 0))
+            labels = None if own is None else int(own[0])
         ends = [
-            self._draw(inputs.seed(seed), inputs.count("sample", end, 0), 1, None)[0]
+            self._draw(seed, inputs.count("sample", end, 0), 1, None)[0]
             if isinstance(end, (int, np.integer))
-            else inputs.latents(np.asarray(end, np.float32)[None], self.spec.latent)[0]
+            else inputs.one_latent(end, self.spec.latent)
             for end in (first, last)
         ]
         way = interpolate(ends[0], ends[1], steps, self.spec.latent)
-        return self.decode(way, labels, output=self._output(output))
+        return self.decode(way, labels, output=form)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -290,8 +308,7 @@ class Engine:
         return "\n".join(lines)
 
     def close(self) -> None:
-        """Free the model. A second call does nothing."""
-        self._backend.close()
+        """Free the model; a second call does nothing, later sampling raises OptionError."""
         self._cleanup.close()
 
     def __enter__(self) -> Self:
@@ -311,77 +328,22 @@ class Engine:
     ) -> Iterator[Any]:
         for batch in batches(start, n, self.batch_size):
             z = self._draw(seed, batch.first, self.batch_size, truncation)
-            yield self._decode(z, plan, batch, output)
-
-    def _decode(
-        self, z: NDArray[np.float32], plan: LabelPlan | None, batch: GridBatch, output: Output
-    ) -> Any:
-        """The wanted rows of one batch of latents [batch_size, *latent shape]."""
-        feed = self._with_labels({self.spec.latent.name: z}, plan, batch.first)
-        result = self._backend.run("decoder", feed)
-        if output == "torch":
-            import torch
-
-            return torch.as_tensor(result.tensors[self.spec.output.name])[batch.rows]
-        values = result.numpy(self.spec.output.name)[batch.rows]
-        if not np.isfinite(values).all():
-            bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))[0]
-            raise NumericalError(
-                f"sample {batch.first + batch.rows.start + bad} of {self.spec.name!r} holds NaN or "
-                f"infinity ({self.backend}, {self.precision}); try precision='fp32', and check "
-                "the weights"
-            )
-        return to_uint8(values, self.spec.output.range) if output == "uint8" else values
-
-    def _with_labels(
-        self, feed: dict[str, NDArray[Any]], plan: LabelPlan | None, first: int
-    ) -> dict[str, NDArray[Any]]:
-        if plan is not None and self.spec.condition is not None:
-            feed[self.spec.condition.name] = plan.batch(first, self.batch_size)
-        return feed
+            yield self._runner.decode(z, plan, batch, output)
 
     def _draw(self, seed: int, start: int, n: int, truncation: float | None) -> NDArray[np.float32]:
         return draw(self.spec.latent, seed, start, n, truncation=truncation)
 
-    def _output(self, output: str | None) -> Output:
-        is_image = self.spec.modality == "image"
-        if output is None:
-            return "uint8" if is_image else "float32"
-        if output not in OUTPUTS:
-            raise OptionError(f"output={output!r} is unknown; known are {', '.join(OUTPUTS)}")
-        if output == "uint8" and not is_image:
-            raise OptionError(
-                f"output='uint8' makes images; {self.spec.name!r} makes {self.spec.modality}, "
-                "use output='float32'"
+    def _check_supported(self) -> None:
+        """Raise where the spec or the batch size asks for what no engine can do."""
+        extra = [noise.name for noise in self.spec.noise]
+        if self.spec.condition is not None and self.spec.condition.kind == "tensor":
+            extra.append(self.spec.condition.name)
+        if extra:
+            raise ArtifactError(
+                f"{self.artifact.path}: asks for the further inputs {', '.join(extra)}, which "
+                "engines cannot feed yet; export it with the latent and the class alone"
             )
-        return output
-
-    def _sample_array(self, output: Output) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        """Shape and dtype of one sample in a result."""
-        shape = self.spec.output.shape
-        if output == "uint8":
-            channels, height, width = shape
-            return (height, width, channels), np.dtype(np.uint8)
-        return shape, np.dtype(np.float32)
-
-
-def _padded(rows: NDArray[np.float32], first: int, batch_size: int) -> NDArray[np.float32]:
-    """Rows first .. first + batch_size; zeros where there are no more."""
-    part = rows[first : first + batch_size]
-    if len(part) == batch_size:
-        return part
-    padding = np.zeros((batch_size - len(part), *part.shape[1:]), part.dtype)
-    return np.concatenate([part, padding])
-
-
-def _concatenate(parts: Iterable[Any], n: int, progress: Progress | None) -> Any:
-    """Torch parts as one tensor of n rows."""
-    import torch
-
-    done, kept = 0, []
-    for part in parts:
-        kept.append(part)
-        done += len(part)
-        if progress is not None:
-            progress(done, n)
-    return torch.cat(kept)
+        elements = self.spec.latent.size + int(np.prod(self.spec.output.shape))
+        check_fits(
+            f"batch_size={self.batch_size}", self.batch_size * elements * 4, "choose a smaller one"
+        )

@@ -12,14 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class GridBatch:
-    """One batch: it computes samples first .. first + B, of which `rows` are wanted.
-
-    offset is where the wanted rows go in the whole result.
-    """
+    """One batch: it computes samples first .. first + B, of which `rows` are wanted."""
 
     first: int
     rows: slice
-    offset: int
 
     @property
     def wanted(self) -> int:
@@ -34,4 +30,4 @@ def batches(start: int, n: int, batch_size: int) -> Iterator[GridBatch]:
     end = start + n
     for first in range(start - start % batch_size, end, batch_size):
         low, high = max(first, start), min(first + batch_size, end)
-        yield GridBatch(first, slice(low - first, high - first), low - start)
+        yield GridBatch(first, slice(low - first, high - first))

@@ -1,7 +1,8 @@
-"""Checks of what a caller hands in: counts, seeds, latents and images."""
+"""Checks of what a caller hands in: numbers, latents, images and result arrays."""
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -12,15 +13,26 @@ from engine.core.errors import OptionError
 from engine.core.spec import Noise, Output
 from engine.images import from_uint8
 
+# Sample numbers are 63-bit, so that sums of them stay 64-bit integers.
+_SAMPLES = 2**63
 
-def count(name: str, value: Any, lowest: int) -> int:
-    """A whole number of at least `lowest`. Raises OptionError."""
+
+def count(name: str, value: Any, lowest: int, highest: int = _SAMPLES - 1) -> int:
+    """A whole number from `lowest` to `highest`. Raises OptionError."""
     number = _integer(name, value)
     if number < lowest:
         raise OptionError(f"{name}={number} must be at least {lowest}")
-    if number >= 2**63:
-        raise OptionError(f"{name}={number} must be below 2**63")
+    if number > highest:
+        raise OptionError(f"{name}={number} must be at most {highest}")
     return number
+
+
+def sample_range(n: Any, start: Any) -> tuple[int, int]:
+    """n >= 1 and start >= 0 as integers. Raises OptionError."""
+    n, start = count("n", n, 1), count("start", start, 0)
+    if start + n > _SAMPLES:
+        raise OptionError(f"start={start} and n={n} go beyond the last sample number, 2**63 - 1")
+    return n, start
 
 
 def seed(value: Any) -> int:
@@ -31,24 +43,39 @@ def seed(value: Any) -> int:
     return number
 
 
+def truncation(value: Any) -> float | None:
+    """A positive number or None. Raises OptionError."""
+    if value is None:
+        return None
+    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
+        raise OptionError(f"truncation={value!r} must be a positive number")
+    if not (math.isfinite(value) and value > 0):
+        raise OptionError(f"truncation={value} must be a positive number")
+    return float(value)
+
+
 def latents(z: ArrayLike, noise: Noise) -> NDArray[np.float32]:
     """The caller's latents as [n, *noise.shape] float32; trailing dimensions of 1 are dropped.
 
     Raises OptionError for another shape, a type that is no number, NaN or infinity.
     """
-    array = np.asarray(z)
+    array = _array("latents", z)
     if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
         raise OptionError(f"latents have the type {array.dtype}; give floating-point numbers")
     wanted = noise.shape
-    shape = array.shape[1:]
-    extra = shape[len(wanted) :]
-    if array.ndim == 0 or shape[: len(wanted)] != wanted or any(size != 1 for size in extra):
+    extra = array.shape[1 + len(wanted) :]
+    if array.ndim == 0 or array.shape[1 : 1 + len(wanted)] != wanted or set(extra) - {1}:
         raise OptionError(
             f"latents have the shape {array.shape}; this model takes (n, "
             f"{', '.join(str(size) for size in wanted)})"
         )
-    array = np.ascontiguousarray(array.reshape(len(array), *wanted), np.float32)
-    return _finite("latents", array)
+    return _float32("latents", array.reshape(len(array), *wanted))
+
+
+def one_latent(z: ArrayLike, noise: Noise) -> NDArray[np.float32]:
+    """The caller's single latent as [*noise.shape] float32. Raises OptionError as `latents`."""
+    one: NDArray[np.float32] = latents(_array("a latent", z)[None], noise)[0]
+    return one
 
 
 def images(x: ArrayLike, output: Output) -> NDArray[np.float32]:
@@ -57,7 +84,7 @@ def images(x: ArrayLike, output: Output) -> NDArray[np.float32]:
     x: uint8 [n, H, W, C], or floats [n, C, H, W] in the model's range already.
     Raises OptionError for another shape or type, or values out of range.
     """
-    array = np.asarray(x)
+    array = _array("images", x)
     channels, height, width = output.shape
     if array.dtype == np.uint8:
         if array.ndim != 4 or array.shape[1:] != (height, width, channels):
@@ -75,21 +102,45 @@ def images(x: ArrayLike, output: Output) -> NDArray[np.float32]:
             f"float images have the shape {array.shape}; this model takes (n, {channels}, "
             f"{height}, {width})"
         )
-    array = _finite("images", np.ascontiguousarray(array, np.float32))
+    values = _float32("images", array)
     low, high = output.range
     slack = 1e-3 * (high - low)
-    if array.size and (array.min() < low - slack or array.max() > high + slack):
+    if values.size and (values.min() < low - slack or values.max() > high + slack):
         raise OptionError(
-            f"images span {array.min():g} to {array.max():g}; this model's range is {low:g} to "
+            f"images span {values.min():g} to {values.max():g}; this model's range is {low:g} to "
             f"{high:g}"
         )
-    return array
+    return values
 
 
-def _finite(name: str, array: NDArray[np.float32]) -> NDArray[np.float32]:
-    if not np.isfinite(array).all():
+def result_array(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The caller's array for results, if it fits. Raises OptionError."""
+    if not isinstance(out, np.ndarray):
+        raise OptionError(f"out must be a numpy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise OptionError(
+            f"out has shape {out.shape} and dtype {out.dtype}; needed are {shape} {dtype}"
+        )
+    if not out.flags.writeable:
+        raise OptionError("out is read-only; give an array that can be written")
+    return out
+
+
+def _array(name: str, value: ArrayLike) -> NDArray[Any]:
+    try:
+        detach = getattr(value, "detach", None)
+        return np.asarray(value if detach is None else detach().cpu())
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{name} cannot be read as one array: {error}") from error
+
+
+def _float32(name: str, array: NDArray[Any]) -> NDArray[np.float32]:
+    # Values beyond float32 become infinite, and are then refused.
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(values).all():
         raise OptionError(f"{name} hold NaN or infinity")
-    return array
+    return values
 
 
 def _integer(name: str, value: Any) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engine.core.errors import OptionError
+from engine.core.hints import nearest
 from engine.latents import random_labels
 
 RANDOM = "random"
-Labels = int | str | Sequence[int | str] | NDArray[np.integer] | None
+Labels = int | str | Sequence[int | str] | ArrayLike | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class LabelPlan:
             return random_labels(self.classes, self.seed, first, count)
         if isinstance(self.fixed, int):
             return np.full(count, self.fixed, np.int64)
-        index = np.arange(first, first + count) - self.start
+        index = np.arange(count) + (first - self.start)
         inside = (index >= 0) & (index < len(self.fixed))
         return np.where(inside, self.fixed[np.where(inside, index, 0)], 0)
 
@@ -53,23 +55,35 @@ def plan_labels(
         raise OptionError(f"labels={labels!r} were given, but {model!r} is an unconditional model")
     if labels is None or (isinstance(labels, str) and labels == RANDOM):
         return LabelPlan(len(names), seed, start, None)
-    if isinstance(labels, (int, str, np.integer)):
-        return LabelPlan(len(names), seed, start, class_index(labels, names))
-    if len(labels) != n:
-        raise OptionError(f"{len(labels)} labels were given for n={n} samples; give {n}, or one")
-    return LabelPlan(len(names), seed, start, _indices(labels, names))
+    given = _scalar_or_list(labels)
+    if not isinstance(given, list):
+        return LabelPlan(len(names), seed, start, class_index(given, names))
+    if len(given) != n:
+        raise OptionError(
+            f"{len(given)} labels were given for n={n} samples; give {n}, or a single class "
+            "instead of a list"
+        )
+    indices = np.array([class_index(label, names) for label in given], np.int64)
+    return LabelPlan(len(names), seed, start, indices)
 
 
-def class_index(label: int | str | np.integer, names: Sequence[str]) -> int:
+def require_labels(labels: Labels, names: Sequence[str], model: str) -> None:
+    """Raise OptionError if a conditional model is given None where random makes no sense."""
+    if names and labels is None:
+        raise OptionError(
+            f"{model!r} has {len(names)} classes; say which with labels= (a class, one for each "
+            "row, or 'random')"
+        )
+
+
+def class_index(label: Any, names: Sequence[str]) -> int:
     """The index of a class given by name, or by number. Raises OptionError for an unknown one."""
     if isinstance(label, str):
         if label in names:
             return list(names).index(label)
-        if not label.lstrip("-").isdigit():
-            close = difflib.get_close_matches(label, names, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; known are {_listed(names)}"
-            raise OptionError(f"unknown class {label!r}{hint}")
-    if isinstance(label, (bool, np.bool_)) or not isinstance(label, (int, str, np.integer)):
+        if not re.fullmatch(r"-?[0-9]+", label):
+            raise OptionError(f"unknown class {label!r}; {nearest(label, names)}")
+    elif isinstance(label, (bool, np.bool_)) or not isinstance(label, (int, np.integer)):
         raise OptionError(f"label {label!r} must be a class index or a class name")
     index = int(label)
     if not 0 <= index < len(names):
@@ -77,21 +91,18 @@ def class_index(label: int | str | np.integer, names: Sequence[str]) -> int:
     return index
 
 
-def _indices(
-    labels: Sequence[int | str] | NDArray[np.integer], names: Sequence[str]
-) -> NDArray[np.int64]:
-    if isinstance(labels, np.ndarray) and np.issubdtype(labels.dtype, np.integer):
-        if labels.ndim != 1:
-            raise OptionError(f"labels have shape {labels.shape}; give one dimension")
-        wrong = labels[(labels < 0) | (labels >= len(names))]
-        if wrong.size:
-            raise OptionError(
-                f"label {wrong[0]} is out of range; classes are 0 to {len(names) - 1}"
-            )
-        return labels.astype(np.int64)
-    return np.array([class_index(label, names) for label in labels], np.int64)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:12])
-    return shown if len(names) <= 12 else f"{shown}, ... ({len(names)} classes)"
+def _scalar_or_list(labels: Any) -> Any:
+    """Python values out of whatever holds labels in order. Raises OptionError for the rest."""
+    if isinstance(labels, (int, str, np.integer)):
+        return labels
+    if isinstance(labels, (list, tuple, range)):
+        return list(labels)
+    if not hasattr(labels, "__array__"):
+        raise OptionError(
+            f"labels of type {type(labels).__name__} have no order or no meaning here; give a "
+            "class, a list or an array"
+        )
+    array = np.asarray(labels)
+    if array.ndim > 1:
+        raise OptionError(f"labels have shape {array.shape}; give one dimension")
+    return array.tolist()

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from engine.core.errors import OptionError
+from engine.core.units import human_bytes
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
-
-
-def human_bytes(count: float) -> str:
-    """1536 -> '1.5 kB' (powers of 1000)."""
-    for unit in _UNITS[:-1]:
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} {_UNITS[-1]}"
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int | None:
     """Memory that can be used without swapping, None where the system does not tell."""
+    known = [limit for limit in (_system_bytes(), _container_bytes()) if limit is not None]
+    return min(known, default=None)
+
+
+def check_fits(what: str, needed: int, remedy: str) -> None:
+    """Raise OptionError if `needed` bytes exceed the memory that is free."""
+    free = available_bytes()
+    if free is not None and needed > free:
+        raise OptionError(
+            f"{what} would take {human_bytes(needed)} of memory, {human_bytes(free)} are free; "
+            f"{remedy}"
+        )
+
+
+def _system_bytes() -> int | None:
     try:
-        with open("/proc/meminfo") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
         return None
 
 
-def check_fits(n: int, sample_bytes: int) -> None:
-    """Raise OptionError if n samples of that size exceed the memory that is free."""
-    free = available_bytes()
-    needed = n * sample_bytes
-    if free is not None and needed > free:
-        raise OptionError(
-            f"n={n} samples would take {human_bytes(needed)} of memory, {human_bytes(free)} are "
-            "free; use Engine.stream(n) for batches, or `python -m engine generate -o FOLDER`"
-        )
+def _container_bytes() -> int | None:
+    """What is left of a container's limit (cgroup v2), None without one."""
+    try:
+        limit = int((_CGROUP / "memory.max").read_text())
+        return limit - int((_CGROUP / "memory.current").read_text())
+    # No such file outside a container, and 'max' where there is no limit.
+    except (OSError, ValueError):
+        return None

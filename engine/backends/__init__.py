@@ -92,7 +92,15 @@ def choose(artifact: Artifact, asked: str) -> Choice:
         )
     reason = backend.unavailable()
     if reason is not None:
-        raise BackendUnavailableError(f"backend {asked!r} cannot run here: {reason}")
+        able = [
+            name
+            for name in _CLASSES
+            if artifact.kind in get(name).capabilities.artifacts and get(name).unavailable() is None
+        ]
+        raise BackendUnavailableError(
+            f"backend {asked!r} cannot run here: {reason}; these would open "
+            f"{artifact.path.name}: {', '.join(able)}"
+        )
     return Choice(backend, "asked for")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from engine.backends._infer_spec import FLOATS, infer_spec
 from engine.core.artifacts import Artifact
 from engine.core.errors import ArtifactError
+from engine.core.options import refuse_options
 from engine.core.spec import SPEC_KEY, GeneratorSpec
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def open_session(
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     if threads is not None:
         options.intra_op_num_threads = threads
     if providers:
@@ -55,7 +56,8 @@ def session_spec(session: ort.InferenceSession, artifact: Artifact) -> Generator
             f"{artifact.path}: this is the {metadata['entry_point']} of a generator; open {decoder}"
         )
     if SPEC_KEY in metadata:
-        return GeneratorSpec.from_json(metadata[SPEC_KEY])
+        refuse_options(artifact.options, artifact.path, "the file describes itself")
+        return GeneratorSpec.from_json(metadata[SPEC_KEY], artifact.path)
     inputs = [(node.name, node.type, node.shape) for node in session.get_inputs()]
     outputs = [(node.name, node.type, node.shape) for node in session.get_outputs()]
     first = outputs[0]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from engine.backends.base import not_installed
-from engine.core.artifacts import Artifact, read_sidecar, read_spec_file
+from engine.core.artifacts import Artifact, read_sidecar, read_spec_file, sidecar_path
 from engine.core.errors import ArtifactError, BackendUnavailableError
+from engine.core.options import refuse_options
 from engine.core.spec import GeneratorSpec
 
 
 def read_spec(artifact: Artifact) -> GeneratorSpec:
     """Raises ArtifactError, or BackendUnavailableError naming the package that would be needed."""
     if artifact.kind == "spec":
+        refuse_options(artifact.options, artifact.path, "a spec is complete")
         return read_spec_file(artifact.path)
     if artifact.kind == "plan":
         sidecar = read_sidecar(artifact.path)
@@ -18,7 +20,8 @@ def read_spec(artifact: Artifact) -> GeneratorSpec:
             raise ArtifactError(
                 f"{artifact.path}: no sidecar beside it; without one only TensorRT can read a plan"
             )
-        return GeneratorSpec.from_dict(sidecar["spec"])
+        refuse_options(artifact.options, artifact.path, "its sidecar describes it")
+        return GeneratorSpec.from_dict(sidecar["spec"], sidecar_path(artifact.path))
     if artifact.kind == "onnx":
         missing = not_installed("onnxruntime", "onnx")
         if missing:

@@ -15,9 +15,8 @@ from engine.core.spec import GeneratorSpec
 
 Inputs = Mapping[str, NDArray[Any]]
 
-# Names of the encoder's tensors, in every artifact.
+# Name of the encoder's input, in every artifact; its outputs are `mean` and `logvar`.
 ENCODER_INPUT = "images"
-ENCODER_OUTPUTS = ("mean", "logvar")
 
 
 @dataclass(frozen=True)

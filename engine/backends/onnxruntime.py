@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from engine.backends._cuda import no_gpu_reason
+from engine.backends._onnx_check import check_decoder, graph_precision
 from engine.backends._onnx_session import DTYPES, fixed_batch, open_session, session_spec
 from engine.backends.base import (
     Backend,
@@ -33,17 +34,22 @@ class OnnxRuntimeBackend(Backend):
 
     name = "onnxruntime"
     capabilities = Capabilities(
-        artifacts=("onnx", "checkpoint"), devices=("cpu", "cuda"), precisions=("fp32",)
+        artifacts=("onnx", "checkpoint"),
+        devices=("cpu", "cuda"),
+        precisions=("fp32", "fp16", "fp64"),
     )
 
     def __init__(self, artifact: Artifact, options: BackendOptions) -> None:
         self.device = choose_option("device", options.device, _devices(), self.name)
-        self.precision = choose_option("precision", options.precision, ("fp32",), self.name)
         self._artifact = artifact
         self._threads = options.threads
-        self._sessions = {"decoder": self._open(artifact)}
-        self.spec = session_spec(self._sessions["decoder"], artifact)
-        only = fixed_batch(self._sessions["decoder"])
+        decoder = self._open(artifact)
+        self._sessions = {"decoder": decoder}
+        self.spec = session_spec(decoder, artifact)
+        check_decoder(decoder, self.spec, artifact.path)
+        precision = graph_precision(decoder, self.spec)
+        self.precision = choose_option("precision", options.precision, (precision,), self.name)
+        only = fixed_batch(decoder)
         if only is not None and options.batch_size not in (None, only):
             raise OptionError(
                 f"batch_size={options.batch_size} does not fit: the graph was exported for batches "
@@ -68,14 +74,28 @@ class OnnxRuntimeBackend(Backend):
         return cls(artifact, options)
 
     def run(self, entry_point: str, inputs: Inputs) -> Batch:
-        """One batch; inputs are converted to what the graph declares."""
+        """One batch; inputs are converted to what the graph declares, outputs to float32."""
         session = self._session(entry_point)
         feed = {
             node.name: np.ascontiguousarray(inputs[node.name], DTYPES[node.type])
             for node in session.get_inputs()
         }
         names = [node.name for node in session.get_outputs()]
-        return Batch(dict(zip(names, session.run(names, feed), strict=True)))
+        try:
+            outputs = session.run(names, feed)
+        # onnxruntime's exceptions share no base class of its own.
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ArtifactError(
+                f"{self._artifact.path}: the {entry_point} fails on batches of {self.batch_size} "
+                f"(try batch_size=1): {reason}"
+            ) from error
+        return Batch(
+            {
+                name: np.asarray(output).astype(np.float32, copy=False)
+                for name, output in zip(names, outputs, strict=True)
+            }
+        )
 
     def close(self) -> None:
         """Drop the sessions."""
@@ -83,12 +103,7 @@ class OnnxRuntimeBackend(Backend):
 
     def _session(self, entry_point: str) -> ort.InferenceSession:
         if entry_point not in self._sessions:
-            path = self._artifact.encoder_path
-            if not path.is_file():
-                raise ArtifactError(
-                    f"{path}: no such file; the encoder of {self._artifact.path.name} belongs there"
-                )
-            self._sessions[entry_point] = self._open(Artifact(path, "onnx"))
+            self._sessions[entry_point] = self._open(self._artifact.encoder())
         return self._sessions[entry_point]
 
     def _open(self, artifact: Artifact) -> ort.InferenceSession:

@@ -22,9 +22,10 @@ from engine.backends.base import (
     installed_version,
     not_installed,
 )
-from engine.core.artifacts import Artifact, read_sidecar
+from engine.core.artifacts import Artifact, read_sidecar, sidecar_path
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.files import sha256
+from engine.core.options import refuse_options
 from engine.core.spec import GeneratorSpec
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class TensorRTBackend(Backend):
             self.spec = infer_spec(artifact, decoder.inputs(), decoder.outputs())
             self.notes: tuple[str, ...] = ("no sidecar: the spec was read off the plan's tensors",)
         else:
-            self.spec = GeneratorSpec.from_dict(sidecar["spec"])
+            refuse_options(artifact.options, artifact.path, "its sidecar describes it")
+            self.spec = GeneratorSpec.from_dict(sidecar["spec"], sidecar_path(artifact.path))
             self.notes = ()
         self.batch_size = _batch_size(options.batch_size, decoder, artifact.path)
 
@@ -92,12 +94,7 @@ class TensorRTBackend(Backend):
 
     def _plan(self, entry_point: str) -> LoadedPlan:
         if entry_point not in self._plans:
-            path = self._artifact.encoder_path
-            if not path.is_file():
-                raise ArtifactError(
-                    f"{path}: no such file; the encoder of {self._artifact.path.name} belongs there"
-                )
-            self._plans[entry_point], _ = _load(path)
+            self._plans[entry_point], _ = _load(self._artifact.encoder().path)
         return self._plans[entry_point]
 
 

@@ -43,10 +43,17 @@ class Artifact:
         """Hex digest of the file."""
         return sha256(self.path)
 
-    @property
-    def encoder_path(self) -> Path:
-        """Where the encoder of an ONNX file or a plan lies: NAME.encoder.onnx beside NAME.onnx."""
-        return encoder_path(self.path)
+    def encoder(self) -> Artifact:
+        """The encoder of an ONNX file or a plan: NAME.encoder.onnx beside NAME.onnx.
+
+        Raises ArtifactError if it is not there.
+        """
+        path = encoder_path(self.path)
+        if not path.is_file():
+            raise ArtifactError(
+                f"{path}: no such file; the encoder of {self.path.name} belongs there"
+            )
+        return Artifact(path, self.kind)
 
 
 def open_artifact(path: str | Path, options: LoadOptions | None = None) -> Artifact:
@@ -96,7 +103,7 @@ def read_spec_file(path: Path) -> GeneratorSpec:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{path}: not a readable spec: {error}") from error
-    return GeneratorSpec.from_json(text)
+    return GeneratorSpec.from_json(text, path)
 
 
 def _suffixes() -> str:

@@ -17,7 +17,7 @@ _FAMILIES = {
 
 
 def assumed_lines(
-    arguments: Mapping[str, Any], chain: Chain, settings: Settings
+    arguments: Mapping[str, Any], chain: Chain, settings: Settings, *, dropout: bool
 ) -> tuple[str, ...]:
     """One line a subject: network, geometry, activations, batch norm, latent, condition."""
     hidden = settings.hidden_activation
@@ -34,6 +34,8 @@ def assumed_lines(
     eps = [record["eps"] for record in chain.records if record["op"] == "batch_norm"]
     if eps:
         lines.append(f"batch norm: eps {', '.join(f'{value:g}' for value in dict.fromkeys(eps))}")
+    if dropout:
+        lines.append("gaps: modules without weights behind activations were taken for dropout")
     lines.append(f"latent: {settings.latent_distribution} distribution")
     if arguments["classes"]:
         what = (

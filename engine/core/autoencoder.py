@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -80,6 +82,8 @@ def build_encoder(split: Halves, sample: tuple[int, ...], style: Style) -> Encod
         if not found or nodes[len(convolutions)].spatial:
             raise ArtifactError("no usual strides lead from a sample to its last layer")
         geometry = found[0]
+    elif nodes[0].inputs != math.prod(sample):
+        raise ArtifactError(f"it takes {nodes[0].inputs} values, a sample has {math.prod(sample)}")
     emitted = list(emit(steps, style, geometry))
     # Encoders take samples as they are: no reshape in front of convolutions, a flat one for others.
     if convolutions:
@@ -106,10 +110,11 @@ def _heads(weighted: Sequence[Part]) -> tuple[Part, Part] | None:
                 names = [part.name.rpartition(".")[2] for part in (mean, logvar)]
                 if _MEAN.search(names[0]) and _LOGVAR.search(names[1]):
                     return mean, logvar
-    for first, second, third in zip(weighted, weighted[1:], weighted[2:], strict=False):
+    for first, second in itertools.pairwise(weighted):
         latent, features = first.weight.shape[:2]
-        follows = third.weight.shape[1] == latent or third.weight.shape[0] == latent
-        if first.weight.shape == second.weight.shape and latent != features and follows:
+        others = [part for part in weighted if part is not first and part is not second]
+        taken = any(latent in part.weight.shape[:2] for part in others)
+        if first.weight.shape == second.weight.shape and latent != features and taken:
             return first, second
     return None
 

@@ -18,7 +18,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
     Raises OutputError when the folder cannot be written or the disk is full.
     """
-    target = Path(target)
+    # A link stays a link: what it points to is replaced.
+    target = Path(target).resolve()
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target} is a folder or a device, not a file; choose another name")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
@@ -26,7 +29,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         )
         os.close(handle)
     except OSError as error:
-        raise OutputError(f"cannot write to {target.parent}: {error.strerror}") from error
+        raise OutputError(f"cannot write {target}: {error.strerror}") from error
     temporary = Path(name)
     try:
         yield temporary

@@ -97,7 +97,9 @@ def encoders(start: int, kernels: Sequence[int], end: int) -> list[tuple[Geometr
     ]
     layers = [Sized(kernel, transposed=False) for kernel in kernels]
     tried = itertools.islice(itertools.product(*options), _TRIED)
-    return [geometry for geometry in tried if final_side(start, layers, geometry) == end]
+    found = [geometry for geometry in tried if final_side(start, layers, geometry) == end]
+    # One habit for all layers is likelier than several.
+    return sorted(found, key=lambda geometry: len({(i.stride, i.padding > 0) for i in geometry}))
 
 
 def _options(layer: Sized, *, first: bool) -> Iterator[tuple[Geometry, int]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
+
+from engine.core.errors import OptionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,8 @@ class LoadOptions:
         a one-hot class.
     input_shape: shape of one input without the batch, for `arch`.
     output_range: the (low, high) that the network's output spans.
+
+    Raises OptionError for values of the wrong kind.
     """
 
     arch: str | None = None
@@ -26,3 +32,46 @@ class LoadOptions:
     classes: int | None = None
     input_shape: tuple[int, ...] | None = None
     output_range: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.classes is not None and not _is_count(self.classes):
+            raise OptionError(f"classes={self.classes!r} must be a whole number of at least 1")
+        if self.input_shape is not None and not (
+            isinstance(self.input_shape, (tuple, list))
+            and self.input_shape
+            and all(_is_count(size) for size in self.input_shape)
+        ):
+            raise OptionError(
+                f"input_shape={self.input_shape!r} must be whole numbers from 1, like (80, 20)"
+            )
+        if self.output_range is not None and not _is_range(self.output_range):
+            raise OptionError(
+                f"output_range={self.output_range!r} must be two rising numbers, like (-1.0, 1.0)"
+            )
+
+    def given(self) -> dict[str, Any]:
+        """The options that are not at their defaults."""
+        defaults = LoadOptions()
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in values.items() if value != getattr(defaults, name)}
+
+
+def refuse_options(
+    options: LoadOptions, path: Path, why: str, allowed: tuple[str, ...] = ()
+) -> None:
+    """Raise OptionError for options about what the file says itself."""
+    for name, value in options.given().items():
+        if name not in allowed:
+            raise OptionError(f"{name}={value!r} does not apply to {path}: {why}; leave it out")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_range(value: Any) -> bool:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        return False
+    if not all(isinstance(end, (int, float)) and math.isfinite(end) for end in value):
+        return False
+    return bool(value[0] < value[1])

@@ -98,8 +98,12 @@ def _recognise(
         raise ArtifactError("its first convolution does not take a square map")
     family = _family(nodes, vae=split is not None or "decoder" in prefix)
     settings = default_settings(family, steps, embeddings, tensors).replaced(overrides)
+    if split and split.heads and not embeddings:
+        # What the decoder takes beyond the encoder's latent is the class.
+        classes = (nodes[0].inputs - len(split.heads[0].weight)) or classes
     latent, class_arguments = _latent(nodes[0].inputs, embeddings, classes, settings)
     layouts = geometries(steps)
+    dropout = any(step.dropout for step in steps)
     chain = _chain(steps, settings, layouts)
     weights = {f"decoder.{key}": tensor for key, tensor in chain.weights.items()}
     key_map = {f"decoder.{key}": source for key, source in chain.sources.items()}
@@ -125,9 +129,9 @@ def _recognise(
         key_map=key_map,
         output=chain.output,
         settings=settings,
-        assumptions=notes + assumed_lines(arguments, chain, settings) + lines,
+        assumptions=notes + assumed_lines(arguments, chain, settings, dropout=dropout) + lines,
         alternatives=_alternatives(settings, overrides, steps, layouts, embeddings),
-        dropout=any(step.dropout for step in steps),
+        dropout=dropout,
     )
 
 

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from engine.core.errors import ArtifactError
@@ -129,6 +130,13 @@ class GeneratorSpec:
             _check_choice("entry point", entry_point, _ENTRY_POINTS)
         if "decoder" not in self.entry_points:
             raise ArtifactError("a generator needs the entry point 'decoder'")
+        if self.modality == "image" and (
+            len(self.output.shape) != 3 or self.output.layout != "CHW"
+        ):
+            raise ArtifactError(
+                f"an image must be [channels, height, width], not {list(self.output.shape)} "
+                f"{self.output.layout}"
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -150,27 +158,35 @@ class GeneratorSpec:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> GeneratorSpec:
-        """Read `to_json` text. Raises ArtifactError on damage, unknown fields or other versions."""
+    def from_json(cls, text: str, path: str | Path = "generator spec") -> GeneratorSpec:
+        """Read `to_json` text; errors begin with `path`.
+
+        Raises ArtifactError on damage, unknown fields or other versions.
+        """
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ArtifactError(f"generator spec is not JSON: {error}") from error
-        return cls.from_dict(values)
+            raise ArtifactError(f"{path}: not JSON: {error}") from error
+        return cls.from_dict(values, path)
 
     @classmethod
-    def from_dict(cls, values: Any) -> GeneratorSpec:
+    def from_dict(cls, values: Any, path: str | Path = "generator spec") -> GeneratorSpec:
         """Read `to_dict` values. Raises ArtifactError as `from_json` does."""
+        try:
+            return cls._from_dict(values)
+        except ArtifactError as error:
+            raise ArtifactError(f"{path}: {error}") from error
+
+    @classmethod
+    def _from_dict(cls, values: Any) -> GeneratorSpec:
         if not isinstance(values, dict):
-            raise ArtifactError(
-                f"generator spec must be a JSON object, not {type(values).__name__}"
-            )
+            raise ArtifactError(f"a spec must be a JSON object, not {type(values).__name__}")
         values = dict(values)
         version = values.pop("version", None)
         if version != SPEC_VERSION:
             raise ArtifactError(
-                f"generator spec has version {version!r}, this package reads {SPEC_VERSION}; "
-                "export the model again, or update the package that is older"
+                f"no generator spec of version {SPEC_VERSION} (its version is {version!r}); export "
+                "the model again, or update the package that is older"
             )
         try:
             values["latent"] = _read(Noise, values["latent"])
@@ -181,9 +197,9 @@ class GeneratorSpec:
             values["provenance"] = _read(Provenance, values.get("provenance", {}))
             return _read(cls, values)
         except KeyError as error:
-            raise ArtifactError(f"generator spec lacks the field {error}") from error
+            raise ArtifactError(f"the spec lacks the field {error}") from error
         except (TypeError, ValueError) as error:
-            raise ArtifactError(f"generator spec is damaged: {error}") from error
+            raise ArtifactError(f"the spec is damaged: {error}") from error
 
 
 def image_channels(count: int) -> str:
@@ -191,7 +207,9 @@ def image_channels(count: int) -> str:
     return _IMAGE_CHANNELS.get(count, "")
 
 
-def _read(record: type[_Record], values: Mapping[str, Any]) -> _Record:
+def _read(record: type[_Record], values: Any) -> _Record:
+    if not isinstance(values, Mapping):
+        raise ArtifactError(f"{record.__name__.lower()} must be a JSON object, not {values!r}")
     return record(**{key: _tuples(value) for key, value in values.items()})
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.core.errors import ArtifactError
 from engine.core.parts import Part, natural
 
 _SEARCHED = 20000
+_SOLUTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,12 @@ def wire(parts: Sequence[Part], *, shrinking: bool = False) -> list[Node | Part]
 
 def chain(parts: Sequence[Part], *, transposed: bool = True) -> list[Node]:
     """The nodes of parts that run in the order given, empty if their channels do not fit."""
-    solutions = list(_directions(parts, None, transposed))
-    return min(solutions, key=_penalty, default=[])
+    solutions = [
+        _decided(nodes, transposed)
+        for nodes in itertools.islice(_directions(parts, None, transposed), _SOLUTIONS)
+    ]
+    # Where two readings fit, even kernels are those of transposed convolutions.
+    return min(solutions, key=lambda nodes: sum(_is_odd_choice(n) for n in nodes), default=[])
 
 
 def fits(outputs: int, node: Node, previous: Node | None) -> bool:
@@ -98,23 +104,28 @@ def _directions(
 def _readings(part: Part, transposed: bool = True) -> list[Node]:
     rows, columns = part.weight.shape[:2]
     nodes = [Node(part, columns, rows)]
-    if part.kind == "conv" and transposed:
+    if part.kind == "conv" and transposed and rows != columns:
         nodes.append(Node(part, rows, columns, transposed=True))
     bias = part.tensors.get("bias")
     return [node for node in nodes if bias is None or len(bias) == node.outputs]
 
 
-def _penalty(nodes: Sequence[Node]) -> int:
-    """How unusual a reading is, for layers with as many inputs as outputs, which fit both ways."""
+def _is_odd_choice(node: Node) -> bool:
+    return node.spatial and not node.transposed and node.kernel[0] % 2 == 0
+
+
+def _decided(nodes: Sequence[Node], transposed: bool) -> list[Node]:
+    """The nodes with a direction for layers of as many inputs as outputs, which fit both ways."""
+    if not transposed:
+        return list(nodes)
     clear = [node for node in nodes if node.spatial and node.inputs != node.outputs]
-    mostly_transposed = 2 * sum(node.transposed for node in clear) >= len(clear)
-    cost = 0
-    for node in nodes:
-        if not node.spatial:
-            continue
-        even = node.kernel[0] % 2 == 0
-        cost += node.transposed != (even or mostly_transposed)
-    return cost
+    mostly = 2 * sum(node.transposed for node in clear) >= len(clear)
+    return [
+        replace(node, transposed=mostly or node.kernel[0] % 2 == 0)
+        if node.spatial and node.inputs == node.outputs
+        else node
+        for node in nodes
+    ]
 
 
 def _search(parts: Sequence[Part]) -> list[Node]:
@@ -140,7 +151,7 @@ def _search(parts: Sequence[Part]) -> list[Node]:
                         return found
         return []
 
-    return extend((), [])
+    return _decided(extend((), []), transposed=True)
 
 
 def _attach(

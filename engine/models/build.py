@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
-from engine.core.errors import OptionError
-from engine.core.options import LoadOptions
+from engine.core.options import refuse_options
 from engine.models.base import GeneratorModule
 from engine.models.chain import NAME as CHAIN
 from engine.models.chain import ChainGenerator
 from engine.models.registry import create
+
+__all__ = ["build", "refuse_options"]
 
 
 def build(arch: str, arguments: Mapping[str, Any]) -> GeneratorModule | ChainGenerator:
@@ -20,14 +19,3 @@ def build(arch: str, arguments: Mapping[str, Any]) -> GeneratorModule | ChainGen
     if arch == CHAIN:
         return ChainGenerator(**arguments)
     return create(arch, **arguments)
-
-
-def refuse_options(
-    options: LoadOptions, path: Path, why: str, allowed: tuple[str, ...] = ()
-) -> None:
-    """Raise OptionError for options about what the file says itself."""
-    defaults = LoadOptions()
-    for name in (field.name for field in fields(LoadOptions)):
-        value = getattr(options, name)
-        if name not in allowed and value != getattr(defaults, name):
-            raise OptionError(f"{name}={value!r} does not apply to {path}: {why}; leave it out")

@@ -6,12 +6,12 @@ measured.
 
 from __future__ import annotations
 
-import difflib
 import json
 from pathlib import Path
 from typing import Any
 
 from engine.core.errors import ArtifactError
+from engine.core.hints import nearest
 
 _FOLDER = Path(__file__).parent
 
@@ -41,6 +41,5 @@ def resolve(artifact: str | Path) -> Path:
         return _FOLDER / f"{name}.onnx"
     if path.exists():
         return path
-    close = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"shipped models: {', '.join(names())}"
+    hint = nearest(name, names())
     raise ArtifactError(f"{artifact}: no such file, and no shipped model of that name; {hint}")

@@ -149,3 +149,78 @@ def test_a_decoder_without_its_encoder(onnx_files: dict[str, Path], tmp_path: Pa
     images = engine.generate(1)
     with pytest.raises(ArtifactError, match=r"alone\.encoder\.onnx: no such file"):
         engine.encode(images)
+
+
+def cast_output(path: Path, kind: int) -> Path:
+    """The same graph with its output of another type."""
+    from onnx import helper
+
+    model = onnx.load(path)
+    model.graph.node[-1].output[0] = "before"
+    model.graph.node.append(helper.make_node("Cast", ["before"], ["y"], to=kind))
+    model.graph.output[0].type.tensor_type.elem_type = kind
+    onnx.save(model, path)
+    return path
+
+
+def test_other_float_types_come_as_float32(tmp_path: Path) -> None:
+    path = cast_output(reshape(tmp_path / "g.onnx", ["n", 16], ["n", 1, 4, 4]), 10)
+    engine = Engine(path, batch_size=4)
+    assert engine.precision == "fp16"
+    batch = next(engine.stream(4, output="float32"))
+    assert batch.dtype == np.float32
+    np.testing.assert_allclose(batch.reshape(4, 16), engine.latents(4), rtol=1e-3, atol=1e-6)
+
+
+def test_an_output_of_bytes_is_refused(tmp_path: Path) -> None:
+    path = cast_output(reshape(tmp_path / "g.onnx", ["n", 16], ["n", 1, 4, 4]), 2)
+    with pytest.raises(ArtifactError, match=r"output 'y' has the type tensor\(uint8\)"):
+        Engine(path)
+
+
+def with_spec(path: Path, **changes: Any) -> Path:
+    """A graph with the metadata of a spec that may not fit it."""
+    from engine.core.spec import SPEC_KEY, GeneratorSpec, Noise, Output
+
+    spec = GeneratorSpec(
+        "g", "test", Noise((16,), name="noise"), Output((1, 4, 4), "CHW", name="y")
+    )
+    model = onnx.load(path)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = SPEC_KEY, spec.replace(**changes).to_json()
+    onnx.save(model, path)
+    return path
+
+
+def test_a_graph_that_differs_from_its_spec(tmp_path: Path) -> None:
+    from engine.core.spec import Noise, Output
+
+    def graph() -> Path:
+        return reshape(tmp_path / "g.onnx", ["n", 16], ["n", 1, 4, 4])
+
+    assert Engine(with_spec(graph())).generate(2).shape == (2, 4, 4, 1)
+    cases: dict[str, dict[str, Any]] = {
+        "takes noise, its spec says z": {"latent": Noise((16,))},
+        r"'noise' has the shape .* its spec says \[8\]": {"latent": Noise((8,), name="noise")},
+        "gives y, its spec says images": {"output": Output((1, 4, 4))},
+        r"'y' has the shape .* its spec says \[1, 2, 8\]": {"output": Output((1, 2, 8), name="y")},
+        "asks for the further inputs eps": {"noise": (Noise((3,), name="eps"),)},
+    }
+    for message, changes in cases.items():
+        with pytest.raises(ArtifactError, match=message):
+            Engine(with_spec(graph(), **changes))
+
+
+def test_a_graph_that_fails_on_the_batch(tmp_path: Path) -> None:
+    from onnx import helper, numpy_helper
+
+    path = reshape(tmp_path / "g.onnx", ["n", 16], ["n", 1, 4, 4])
+    model = onnx.load(path)
+    fixed = numpy_helper.from_array(np.array([1, 1, 4, 4], np.int64), "shape")
+    del model.graph.initializer[:]
+    model.graph.initializer.append(fixed)
+    model.graph.node.append(helper.make_node("Identity", ["y"], ["unused"]))
+    onnx.save(model, path)
+    assert Engine(path, batch_size=1).generate(2).shape == (2, 4, 4, 1)
+    with pytest.raises(ArtifactError, match=r"fails on batches of 4 \(try batch_size=1\)"):
+        Engine(path, batch_size=4).generate(2)

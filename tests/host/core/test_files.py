@@ -40,5 +40,17 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="cannot write to"):
+    with pytest.raises(OutputError, match="cannot write "):
         write_bytes(tmp_path / "file" / "a", b"x")
+
+
+def test_links_stay_and_odd_targets_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_bytes(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(OutputError, match="is a folder or a device, not a file"):
+            write_bytes(tmp_path / name, b"x")

@@ -36,10 +36,15 @@ def damaged(**changes: object) -> str:
     ("text", "message"),
     [
         ("{", "not JSON"),
-        ("[]", "must be a JSON object"),
-        (damaged(version=99), "version 99, this package reads 1"),
+        ("[]", "a spec must be a JSON object"),
+        (damaged(version=99), "no generator spec of version 1 .its version is 99"),
         (damaged(surprise=1), "surprise"),
         (json.dumps({"version": 1, "name": "x"}), "lacks the field 'latent'"),
+        (damaged(latent="x"), "noise must be a JSON object, not 'x'"),
+        (damaged(condition=[1]), "condition must be a JSON object"),
+        (damaged(provenance=None), "provenance must be a JSON object"),
+        (damaged(latent={"shape": 5}), "damaged"),
+        (damaged(output={"shape": [3, 4], "layout": "CT"}), "an image must be .channels, height"),
         (damaged(modality="smell"), "modality 'smell' is unknown; known are image"),
         (damaged(entry_points=["encoder"]), "needs the entry point 'decoder'"),
         (damaged(latent={"shape": [0]}), "every dimension must be a positive integer"),
@@ -50,5 +55,5 @@ def damaged(**changes: object) -> str:
     ids=lambda value: value[:20] if isinstance(value, str) else None,
 )
 def test_refused(text: str, message: str) -> None:
-    with pytest.raises(ArtifactError, match=message):
-        GeneratorSpec.from_json(text)
+    with pytest.raises(ArtifactError, match=rf"^a\.json: .*{message}"):
+        GeneratorSpec.from_json(text, "a.json")

@@ -74,6 +74,37 @@ def test_decode_of_the_engines_latents_is_generate(eager: Engine) -> None:
     assert (decoded == eager.generate(6, seed=2, output="float32")).all()
     assert (eager.decode(latents[:, :, None, None], labels) == decoded).all()
     assert eager.decode(latents[:0], []).shape == (0, 3, 32, 32)
+    assert eager.decode(latents[:0], [], output="torch").shape[0] == 0
+
+
+@pytest.mark.parametrize("start", [1, 4, 6])
+def test_decode_keeps_the_row_of_each_sample(start: int, eager: Engine) -> None:
+    latents, labels = eager.latents(7, start=start), eager.labels(7, start=start)
+    expected = eager.generate(7, start=start)
+    assert (eager.decode(latents, labels, start=start, output="uint8") == expected).all()
+
+
+def test_conditional_models_ask_for_labels_where_random_makes_no_sense(
+    eager: Engine, checkpoints: Models
+) -> None:
+    vae = Engine(checkpoints["vae-classes"], batch_size=4)
+    images = vae.generate(3, labels=1)
+    for call in (vae.encode, vae.reconstruct, lambda x: vae.decode(vae.latents(3))):
+        with pytest.raises(OptionError, match="'vae-classes' has 4 classes; say which"):
+            call(images)
+    assert vae.reconstruct(images, "dog").shape == images.shape
+    assert vae.decode(vae.latents(3), "random").shape == (3, 3, 32, 32)
+
+
+def test_interpolation_keeps_the_class_of_its_first_sample(eager: Engine) -> None:
+    labels = eager.labels(8)
+    assert labels is not None
+    way = eager.interpolate(3, 7, 4)
+    np.testing.assert_allclose(way[0].astype(int), eager.generate(8)[3], atol=1)
+    same = eager.interpolate(3, 7, 4, labels=int(labels[3]))
+    assert (way == same).all()
+    with pytest.raises(OptionError, match="say which"):
+        eager.interpolate(eager.latents(1)[0], 7, 4)
 
 
 def test_uint8_is_the_float_output_rounded(eager: Engine) -> None:
@@ -161,6 +192,13 @@ REFUSED = {
     "label": ({"n": 1, "labels": "cow"}, "unknown class 'cow'"),
     "labels": ({"n": 3, "labels": [1, 2]}, "2 labels were given for n=3"),
     "out": ({"n": 2, "out": np.empty((2, 3, 3, 3), np.uint8)}, "out has shape"),
+    "out is a list": ({"n": 1, "out": [1]}, "out must be a numpy array, not list"),
+    "start and n": ({"n": 5, "start": 2**63 - 1}, "go beyond the last sample"),
+    "truncation": ({"n": 1, "truncation": "0.7"}, "truncation='0.7' must be a positive number"),
+    "labels are a set": ({"n": 2, "labels": {0, 1}}, "labels of type set"),
+    "label is no digit": ({"n": 1, "labels": "²"}, "unknown class '²'"),
+    "label is a float": ({"n": 1, "labels": 1.5}, "labels of type float"),
+    "one label in a list": ({"n": 3, "labels": [1]}, "a single class instead of a list"),
 }
 
 
@@ -200,7 +238,13 @@ def test_bad_latents(eager: Engine, vae: Engine) -> None:
         ({"device": "tpu"}, "device='tpu' is not possible with backend 'eager'"),
         ({"precision": "int3"}, "precision='int3'"),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": "4"}, "batch_size='4' must be a whole number"),
+        ({"batch_size": 10**12}, "batch_size=1000000000000 would take .* choose a smaller one"),
         ({"threads": -1}, "threads=-1"),
+        ({"threads": 10**6}, "threads=1000000 must be at most 1024"),
+        ({"classes": -1}, "classes=-1 must be a whole number"),
+        ({"output_range": (1.0, 0.0)}, r"output_range=\(1\.0, 0\.0\) must be two rising"),
+        ({"classes": 3}, "classes=3 does not apply to .*; leave it out"),
     ],
 )
 def test_bad_options(arguments: dict[str, object], message: str, checkpoints: Models) -> None:
@@ -227,6 +271,46 @@ def test_bad_files(tmp_path: Path, checkpoints: Models) -> None:
         Engine(cut)
 
 
+def test_options_of_a_file_that_describes_itself(onnx_files: Models) -> None:
+    for options in ({"arch": "no:no"}, {"classes": 4}, {"output_range": (0.0, 1.0)}):
+        with pytest.raises(OptionError, match="does not apply to .*; leave it out"):
+            Engine(onnx_files["dcgan"], **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("backend", ["eager", "onnxruntime", "null"])
+def test_a_closed_engine_says_so(backend: str, onnx_files: Models) -> None:
+    engine = Engine(onnx_files["vae"], backend=backend)
+    images = engine.generate(1)
+    engine.close()
+    engine.close()
+    for call in (lambda: engine.generate(1), lambda: engine.encode(images)):
+        with pytest.raises(OptionError, match="the engine of 'vae' is closed"):
+            call()
+
+
+def test_labels_come_in_many_kinds(eager: Engine) -> None:
+    import torch
+
+    expected = eager.generate(3, labels=[0, 1, 2])
+    for labels in (range(3), (0, 1, 2), torch.arange(3), np.arange(3, dtype=np.uint8)):
+        assert (eager.generate(3, labels=labels) == expected).all()
+    assert (eager.generate(3, labels=np.array(1)) == eager.generate(3, labels=1)).all()
+
+
+def test_latents_come_in_many_kinds(vae: Engine) -> None:
+    import torch
+
+    latents = vae.latents(3)
+    expected = vae.decode(latents)
+    tensor = torch.from_numpy(latents).requires_grad_()
+    for z in (latents.tolist(), latents.astype(np.float64), tensor):
+        assert (vae.decode(z) == expected).all()
+    with pytest.raises(OptionError, match="cannot be read as one array"):
+        vae.decode([[1.0], [1.0, 2.0]])
+    with pytest.raises(OptionError, match="NaN or infinity"):
+        vae.decode(np.full((1, 6), 1e300))
+
+
 def test_nan_in_the_output_names_the_sample(
     checkpoints: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +326,7 @@ def test_nan_in_the_output_names_the_sample(
 
     monkeypatch.setattr(NullBackend, "run", broken)
     engine = Engine(checkpoints["dcgan"], backend="null", batch_size=4)
-    with pytest.raises(NumericalError, match="sample 6 of 'dcgan' holds NaN"):
-        engine.generate(3, start=5)
+    for output in ("uint8", "float32", "torch"):
+        with pytest.raises(NumericalError, match=r"sample 6 of 'dcgan' \(null, fp32\) holds NaN"):
+            engine.generate(3, start=5, output=output)
     assert engine.generate(2, start=4).shape == (2, 32, 32, 1)

@@ -59,7 +59,7 @@ def test_unconditional_has_no_plan() -> None:
         (-1, "label -1 is out of range"),
         ("dgo", "did you mean 'dog'"),
         ("zebra", "known are cat, dog, 7"),
-        ([0, 1], "2 labels were given for n=3"),
+        ([0, 1], "2 labels were given for n=3 samples; give 3"),
         (np.array([0, 1, 3]), "label 3 is out of range"),
         ([0, 1.5, 2], r"label 1\.5"),
         (True, None),
