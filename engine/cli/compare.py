@@ -57,7 +57,8 @@ def compare(
         z = a.latents(count, seed=seed, start=first)
         labels = a.labels(count, seed=seed, start=first)
         ours, theirs = (
-            engine.decode(z, labels, output="float32").astype(np.float64) for engine in (a, b)
+            engine.decode(z, labels, start=first, output="float32").astype(np.float64)
+            for engine in (a, b)
         )
         error = np.abs(ours - theirs)
         total += float(error.sum())

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.cli.destination import Destination
-from engine.cli.labels import parse_labels
+from engine.cli.labels import parse_labels, require_labels
 from engine.cli.options import (
     EngineOptions,
     artifact_argument,
@@ -22,6 +22,8 @@ from engine.cli.options import (
 )
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.files import sha256
+
+_ROWS_AT_ONCE = 4096
 
 
 @click.command()
@@ -46,10 +48,13 @@ def decode(
 ) -> None:
     """Turn your own latents into samples."""
     from engine.cli.writing import Job, describe, write
+    from engine.grid import batches
 
     z = read_latents(latents)
     with options.open(artifact) as engine:
         n, size = len(z), engine.batch_size
+        require_labels(labels, engine.spec.classes)
+        check_finite(z, latents)
         choice = parse_labels(labels, engine.spec.classes, n)
         chosen = engine.labels(n, labels=choice.of(range(n), 0))
         manifest = describe(
@@ -62,15 +67,34 @@ def decode(
         )
 
         def make(run: range) -> Iterator[Any]:
-            for first in range(run.start, run.stop, size):
-                part = slice(first, min(first + size, run.stop))
+            for batch in batches(run.start, len(run), size):
+                first = batch.first + batch.rows.start
+                part = slice(first, first + batch.wanted)
                 yield engine.decode(
                     z[part],
                     None if chosen is None else chosen[part],
+                    start=first,
                     output=cast(Any, manifest.dtype),
                 )
 
         write(Job(manifest, make, lambda: chosen), to)
+
+
+def check_finite(z: npt.NDArray[Any], path: Path) -> None:
+    """Raise OptionError for NaN or infinity anywhere in `z` [n, *latent], naming the sample.
+
+    All of the file is looked at before a sample is made, a part at a time.
+    """
+    if not np.issubdtype(z.dtype, np.floating):
+        return
+    for first in range(0, len(z), _ROWS_AT_ONCE):
+        part = z[first : first + _ROWS_AT_ONCE]
+        finite = np.isfinite(part).reshape(len(part), -1).all(axis=1)
+        if not finite.all():
+            raise OptionError(
+                f"{path}: the latent of sample {first + int(finite.argmin())} holds NaN or "
+                "infinity; give finite numbers"
+            )
 
 
 def read_latents(path: Path) -> npt.NDArray[Any]:

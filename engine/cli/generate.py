@@ -62,6 +62,8 @@ def generate(
                 to = to.or_grid(len(classes), -(-n // len(classes)))
         choice = parse_labels(labels, classes, n)
         settings: dict[str, Any] = {"seed": seed, "truncation": truncation}
+        # Checks the arguments and makes nothing: before a file or folder is begun.
+        engine.stream(1, start=start, output=cast(Any, output), **settings)
 
         def make(run: range) -> Iterator[Any]:
             return engine.stream(

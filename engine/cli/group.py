@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -12,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from engine.core.errors import EngineError
+from engine.core.hints import nearest
 
 _ERROR = 2
 _INTERRUPTED = 130
@@ -82,12 +82,6 @@ class LazyGroup(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             _fail(f"{where}{error.strerror or error}", _ERROR)
         sys.exit(code if isinstance(code, int) else 0)
-
-
-def nearest(name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
-    """The end of a message about an unknown name: the closest known one, or all of them."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -59,26 +60,36 @@ def interpolate(
         (a_seed, a_index), (b_seed, b_index) = ends
         choice = parse_labels(labels, engine.spec.classes, steps, default=None)
         asked = choice.of(range(steps), 0)
-        if asked is None:
-            alike = engine.labels(1, seed=a_seed, start=a_index)
-            asked = None if alike is None else int(alike[0])
+        # A sample of another seed is given as its latent.
+        end = b_index if b_seed == a_seed else engine.latents(1, seed=b_seed, start=b_index)[0]
         manifest = describe(
             engine,
             steps,
             output,
             seed=None,
-            labels=choice.value if choice.value is not None else cast(Any, asked),
+            labels=choice.value,
             latents=f"{steps} steps from {a_seed}:{a_index} to {b_seed}:{b_index}",
         )
 
-        def make(run: range) -> Iterator[Any]:
-            way = engine.interpolate(
-                engine.latents(1, seed=a_seed, start=a_index)[0],
-                engine.latents(1, seed=b_seed, start=b_index)[0],
+        # Once for all the runs that a resumed folder lacks.
+        @functools.cache
+        def way() -> Any:
+            return engine.interpolate(
+                a_index,
+                end,
                 steps,
+                seed=a_seed,
                 labels=asked,
                 output=cast(Any, manifest.dtype),
             )
-            yield way[run.start : run.stop]
 
-        write(Job(manifest, make, lambda: engine.labels(steps, labels=asked)), to)
+        def make(run: range) -> Iterator[Any]:
+            yield way()[run.start : run.stop]
+
+        def chosen() -> Any:
+            if asked is not None:
+                return engine.labels(steps, labels=asked)
+            first = engine.labels(1, seed=a_seed, start=a_index)
+            return None if first is None else first.repeat(steps)
+
+        write(Job(manifest, make, chosen), to)

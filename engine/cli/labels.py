@@ -35,6 +35,18 @@ class LabelChoice:
         return self.value
 
 
+def require_labels(text: str | None, names: Sequence[str]) -> None:
+    """Raise OptionError if the model has classes and --labels does not say which.
+
+    For samples that do not come from a seed: a class drawn at random is right for none of them.
+    """
+    if names and text is None:
+        raise OptionError(
+            f"the model has {len(names)} classes; name that of each sample (--labels 3,1,4), "
+            "one for all, or 'random'"
+        )
+
+
 def parse_labels(
     text: str | None, names: Sequence[str], n: int, default: str | None = RANDOM
 ) -> LabelChoice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ def models(as_json: bool) -> None:
     """List the models that ship, with the data they learned from."""
     from engine import zoo
 
-    cards = {name: zoo.card(name) for name in zoo.names()}
+    cards = {name: _card(name) for name in zoo.names()}
     if as_json:
         click.echo(json.dumps(cards, indent=2, ensure_ascii=False))
     elif not cards:
@@ -23,5 +24,17 @@ def models(as_json: bool) -> None:
     else:
         print_table(
             (name, str(card.get("data", "")), str(card.get("licence", "")))
+            if card is not None
+            else (name, "no card", "")
             for name, card in cards.items()
         )
+
+
+def _card(name: str) -> dict[str, Any] | None:
+    """The card of a shipped model, None if it has none: the model can be sampled all the same."""
+    from engine import zoo
+
+    try:
+        return zoo.card(name)
+    except FileNotFoundError:
+        return None

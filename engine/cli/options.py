@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -90,7 +89,6 @@ _OUTPUT_OPTIONS = (
     click.option(
         "-o",
         "--out",
-        type=click.Path(path_type=Path),
         required=True,
         help="x.png: one sheet. folder/: single PNGs. x.npy, x.npz: arrays.",
     ),
@@ -111,7 +109,7 @@ def output_options(function: Function) -> Function:
 
     @functools.wraps(function)
     def wrapper(
-        out: Path, format: str | None, grid: tuple[int, int] | None, resume: bool, **arguments: Any
+        out: str, format: str | None, grid: tuple[int, int] | None, resume: bool, **arguments: Any
     ) -> Any:
         return function(to=destination(out, format, grid, resume), **arguments)
 

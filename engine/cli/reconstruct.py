@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
 
 from engine.cli.destination import Destination
-from engine.cli.labels import parse_labels
+from engine.cli.labels import parse_labels, require_labels
 from engine.cli.options import (
     EngineOptions,
     artifact_argument,
@@ -52,12 +54,11 @@ def reconstruct(
             raise OptionError(
                 f"{spec.name} ({spec.family}) has no encoder; reconstruct needs a VAE"
             )
-        if spec.classes and labels is None:
-            raise OptionError("the model has classes; name that of each image: --labels 3,1,4")
+        require_labels(labels, spec.classes)
         originals = read_pictures(images, spec.output)
         count = len(originals)
-        asked = parse_labels(labels, spec.classes, count, default=None).of(range(count), 0)
-        chosen = engine.labels(count, labels=asked)
+        choice = parse_labels(labels, spec.classes, count)
+        chosen = engine.labels(count, labels=choice.of(range(count), 0))
         pairs = to.format in ("sheet", "pngs")
         a_row = min(count, _PAIRS_A_ROW)
         to = to.or_grid(2 * a_row, -(-count // a_row))
@@ -67,15 +68,21 @@ def reconstruct(
             2 * count if pairs else count,
             "uint8",
             seed=None,
+            labels=choice.value,
             latents=f"encoded from {count} images, sha256:{digest}",
         )
 
+        # Once for all the runs that a resumed folder lacks.
+        @functools.cache
+        def everything() -> npt.NDArray[np.uint8]:
+            rebuilt: npt.NDArray[np.uint8] = engine.reconstruct(originals, chosen, output="uint8")
+            if not pairs:
+                return rebuilt
+            both = np.stack([to_uint8(originals, spec.output.range), rebuilt], axis=1)
+            return both.reshape(-1, *rebuilt.shape[1:])
+
         def make(run: range) -> Iterator[Any]:
-            rebuilt = engine.reconstruct(originals, chosen, output="uint8")
-            if pairs:
-                both = np.stack([to_uint8(originals, spec.output.range), rebuilt], axis=1)
-                rebuilt = both.reshape(-1, *rebuilt.shape[1:])
-            yield rebuilt[run.start : run.stop]
+            yield everything()[run.start : run.stop]
 
         def written_labels() -> Any:
             return chosen if chosen is None or not pairs else chosen.repeat(2)

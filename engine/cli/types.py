@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from engine.cli.group import nearest
+from engine.core.hints import nearest
 
 
 def backend(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,16 @@ from engine.cli.progress import progress_bar
 from engine.core.errors import OptionError
 from engine.core.files import sha256
 from engine.sinks.manifest import FileRecord, Manifest, sidecar, write_manifest
-from engine.sinks.space import check_folder
+from engine.sinks.space import check_file
 
 if TYPE_CHECKING:
     from engine.api import Engine
 
 Samples = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64] | None
+
+# A rate is told from so many batches on.
+_TIMED_BATCHES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,9 @@ def describe(engine: Engine, n: int, output: str | None, **settings: Any) -> Man
     return Manifest(
         artifact=engine.artifact.path.name,
         sha256=engine.artifact.sha256,
+        options=_as_json(engine.options.given()),
         backend=engine.backend,
+        device=engine.device,
         precision=engine.precision,
         batch_size=engine.batch_size,
         n=n,
@@ -62,6 +68,12 @@ def describe(engine: Engine, n: int, output: str | None, **settings: Any) -> Man
         versions=engine.versions,
         **settings,
     )
+
+
+def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they come back from a manifest: lists, not tuples."""
+    values: dict[str, Any] = json.loads(json.dumps(options))
+    return values
 
 
 def write(job: Job, to: Destination) -> None:
@@ -89,10 +101,12 @@ def write(job: Job, to: Destination) -> None:
         click.echo(f"{to.path} is complete: {manifest.n} {unit}, nothing to do")
         return
     kept = f" ({manifest.n - made} were there already)" if made < manifest.n else ""
+    # Of a short run, the time is that of starting up.
+    long = made >= _TIMED_BATCHES * manifest.batch_size
+    rate = f", {made / elapsed_s:,.0f} {unit}/s" if long else ""
     click.echo(
-        f"wrote {to.path}: {manifest.n} {unit}{kept}, {made / elapsed_s:,.0f} {unit}/s with "
-        f"{manifest.backend} {manifest.precision}, batches of {manifest.batch_size}, "
-        f"from {manifest.artifact}"
+        f"wrote {to.path}: {manifest.n} {unit}{kept}{rate} with {manifest.backend} "
+        f"{manifest.precision}, batches of {manifest.batch_size}, from {manifest.artifact}"
     )
 
 
@@ -102,7 +116,7 @@ def _sheet(job: Job, to: Destination, unit: str) -> int:
     manifest = job.manifest
     columns, rows = to.grid or (None, None)
     layout = plan_sheet(manifest.n, manifest.shape, columns, rows)
-    check_folder(to.path.parent)
+    check_file(to.path)
     text = {"generator-manifest": manifest.to_json()}
     with _counted(job, manifest.n, unit) as make:
         write_sheet(to.path, make(job.indices), layout, text)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from engine.core.errors import OutputError
 from engine.core.files import atomic_path
-from engine.sinks.space import check_folder, check_space
+from engine.sinks.space import check_file, check_space
 
 Array = npt.NDArray[Any]
 
@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 def check_room(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
     """Raise OutputError unless an array of this size can be written to `path`."""
     check_space(path.parent, math.prod(shape) * np.dtype(dtype).itemsize)
-    check_folder(path.parent)
+    check_file(path)
 
 
 def write_npy(

@@ -35,6 +35,7 @@ class Manifest:
     """Samples start .. start + n - 1 of one seed, made by one engine.
 
     artifact, sha256: file name and hash of the model.
+    options: how to read the model, where it does not say so itself.
     labels: what was asked for (a class, one class a sample, 'random', 'cycle').
     latents: where they come from instead of a seed ('sha256:...' of a file, an interpolation).
     shape, dtype: of one written sample.
@@ -44,6 +45,7 @@ class Manifest:
     artifact: str
     sha256: str
     backend: str
+    device: str
     precision: str
     batch_size: int
     n: int
@@ -54,6 +56,7 @@ class Manifest:
     truncation: float | None = None
     labels: str | int | tuple[int, ...] | None = None
     latents: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True
     files: tuple[FileRecord, ...] = ()

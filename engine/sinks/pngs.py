@@ -1,7 +1,8 @@
 """A folder of single PNGs named by sample index, encoded by a few threads while sampling goes on.
 
-The manifest is written first, without files, and again at the end with all of them: whatever
-happens in between, what stands in the folder is whole and says how to make the rest.
+The manifest is written without files when the first batch is there, and again at the end with all
+of them: whatever happens in between, what stands in the folder is whole and says how to make the
+rest, and a run that fails before its first batch leaves nothing.
 """
 
 from __future__ import annotations
@@ -55,7 +56,6 @@ class PngFolder:
         self._kept = self._take_stock(resume) if path.is_dir() else {}
         check_room_for_files(path, manifest.n - len(self._kept))
         check_folder(path)
-        write_manifest(path / FOLDER_MANIFEST, self._manifest)
 
     @property
     def kept(self) -> int:
@@ -87,11 +87,15 @@ class PngFolder:
         `make` gives the images of a run in batches [b, H, W, C]; `labels` [n] go into the manifest.
         """
         digests = dict(self._kept)
+        begun = False
         with _pool() as pool:
             pending: deque[Future[dict[int, str]]] = deque()
             for run in self.missing():
                 first = run.start
                 for batch in make(run):
+                    if not begun:
+                        write_manifest(self.path / FOLDER_MANIFEST, self._manifest)
+                        begun = True
                     for row in range(0, len(batch), _BLOCK_IMAGES):
                         if len(pending) >= _QUEUE_BLOCKS:
                             digests.update(pending.popleft().result())
@@ -143,7 +147,8 @@ class PngFolder:
         """Hashes of the samples that stand whole in the folder, by index."""
         earlier = read_manifest(self.path / FOLDER_MANIFEST)
         present = [item.name for item in self.path.iterdir() if _SAMPLE_NAME.fullmatch(item.name)]
-        if earlier is None and not present:
+        if not present:
+            # A manifest alone is what a run left that made nothing.
             return {}
         if earlier is None:
             raise OptionError(

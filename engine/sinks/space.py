@@ -1,33 +1,39 @@
-"""Will it fit? Asked before the work starts, not after hours of it."""
+"""Will it fit, and can it be written? Asked before the work starts, not after hours of it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from engine.core.errors import OutputError
+from engine.core.units import human_bytes
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 # Signature, IHDR, one IDAT with an empty zlib stream, IEND.
 _SMALLEST_PNG_BYTES = 67
+# A file is written under a temporary name, which is longer, and so is the sidecar beside it.
+_TEMPORARY = "..XXXXXXXX.tmp"
+_SIDECAR = ".manifest.json"
 
 
-def human_bytes(count: float) -> str:
-    """A size in decimal units: 1500000 -> '1.5 MB'."""
-    unit = 0
-    while count >= 1000 and unit < len(_UNITS) - 1:
-        count /= 1000
-        unit += 1
-    return f"{count:.0f} bytes" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
+def check_file(path: Path) -> None:
+    """Raise OutputError unless a file `path` can be written; makes nothing."""
+    own, beside = len(path.suffix), len(f"{_SIDECAR}.json")
+    check_names(path, len(_TEMPORARY) + max(own, beside))
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or another special file"
+        raise OutputError(f"{path} is {kind}; choose the name of a file")
+    # A link stays one, and the file that it points to is written.
+    check_folder((path.resolve() if path.is_symlink() else path).parent)
 
 
 def check_folder(folder: Path) -> None:
-    """Make `folder` if need be and prove that files can be made in it. Raises OutputError."""
+    """Raise OutputError unless files can be made in `folder`, or it can be made; makes nothing."""
+    check_names(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=_existing(folder)):
             pass
     except OSError as error:
         raise OutputError(
@@ -60,5 +66,29 @@ def check_room_for_files(folder: Path, count: int) -> None:
         )
 
 
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+def check_names(path: Path, longer_by: int = 0) -> None:
+    """Raise OutputError if a part of `path`, the last one so much longer, is too long a name."""
+    if not hasattr(os, "pathconf"):
+        return
+    limit = os.pathconf(_existing(path), "PC_NAME_MAX")
+    growth = dict.fromkeys(path.parts, 0) | {path.name: longer_by}
+    for part, more in growth.items():
+        length = len(os.fsencode(part))
+        if length + more > limit:
+            raise OutputError(
+                f"the name {part[:24]}... has {length} bytes, and {limit - more} are possible "
+                "here; choose a shorter one"
+            )
+
+
+def _existing(path: Path) -> Path:
+    """The nearest of `path` and its parents that exists."""
+    for candidate in (path, *path.absolute().parents):
+        try:
+            candidate.stat()
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                raise OutputError(f"cannot write to {path}: {error.strerror}") from error
+        else:
+            return candidate
+    raise OutputError(f"cannot write to {path}: no part of it exists")

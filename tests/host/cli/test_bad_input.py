@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+
+from engine.core.errors import NumericalError
 
 Run = Callable[..., Result]
 
@@ -29,9 +33,9 @@ GENERATE = {
     "n is no number": (("gray", "-n", "many", "-o", "a.png"), "'many' is not a valid integer"),
     "no n": (("gray", "-o", "a.png"), "say how many samples: -n N"),
     "no output": (("gray", "-n", 3), "missing option '-o'"),
-    "huge npy": (("gray", "-n", 10**12, "-o", "a.npy"), "would take 96.0 TB and . has"),
-    "huge npz": (("pets", "-n", 10**12, "-o", "a.npz"), "would take 192.0 TB and . has"),
-    "huge folder": (("gray", "-n", 10**12, "-o", "a/"), "would take 67.0 TB and"),
+    "huge npy": (("gray", "-n", 10**12, "-o", "a.npy"), "would take 96 TB and . has"),
+    "huge npz": (("pets", "-n", 10**12, "-o", "a.npz"), "would take 192 TB and . has"),
+    "huge folder": (("gray", "-n", 10**12, "-o", "a/"), "would take 67 TB and"),
     "huge sheet": (("gray", "-n", 10**12, "-o", "a.png"), "write a folder or a .npy file"),
     "unknown backend": (
         ("gray", "-n", 3, "-o", "a.png", "--backend", "onxruntime"),
@@ -54,6 +58,21 @@ GENERATE = {
         ("gray", "-n", 3, "-o", "a.png", "--labels", "cat"),
         "the model is unconditional; leave --labels out",
     ),
+    "label in superscript": (("pets", "-n", 3, "-o", "a.png", "--labels", "²"), "'²'"),
+    "label with two signs": (("pets", "-n", 3, "-o", "a.png", "--labels=--5"), "'--5'"),
+    "negative seed": (("gray", "-n", 4, "--seed", -1, "-o", "o/a"), "seed=-1 must"),
+    "negative start of a folder": (("gray", "-n", 4, "--start", -5, "-o", "o/a"), "start=-5 must"),
+    "start too large": (
+        ("pets", "-n", 4, "--start", 2**64, "--labels", "cycle", "-o", "o/a"),
+        f"start={2**64} must",
+    ),
+    "truncation 0": (("gray", "-n", 4, "--truncation", 0, "-o", "o/a"), "truncation=0"),
+    "negative seed of an array": (("gray", "-n", 4, "--seed", -1, "-o", "o/a.npy"), "seed=-1 must"),
+    "empty output": (("gray", "-n", 3, "-o", ""), "-o is empty"),
+    "suffix alone": (("gray", "-n", 3, "-o", "o/.png"), "'.png' is a suffix without a name"),
+    "long name of a folder": (("gray", "-n", 3, "-o", "n" * 300), "has 300 bytes"),
+    "long name of an array": (("gray", "-n", 3, "-o", "n" * 240 + ".npy"), "has 244 bytes"),
+    "long name of a sheet": (("gray", "-n", 3, "-o", "n" * 240 + ".png"), "has 244 bytes"),
     "seed too large": (("gray", "-n", 3, "-o", "a.png", "--seed", 2**64), f"seed={2**64} must"),
     "negative start": (("gray", "-n", 3, "-o", "a.png", "--start", -1), "start=-1 must"),
     "batch size 0": (("gray", "-n", 3, "-o", "a.png", "--batch-size", 0), "batch_size=0 must"),
@@ -132,13 +151,54 @@ def test_the_systems_own_limit_leaves_nothing(models: dict[str, str], here: Path
         check=False,
     )
     assert process.returncode == 2
-    assert process.stderr == "error: cannot write a.npy: File too large; nothing was changed\n"
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("error: cannot write ")
+    assert line.endswith("a.npy: File too large; nothing was changed")
     assert list(here.iterdir()) == []
+
+
+def test_a_special_file_is_refused_before_sampling(
+    run: Run, models: dict[str, str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("sampled")
+
+    monkeypatch.setattr("engine.runner.Runner.decode", never)
+    for name in ("a.npy", "a.npz", "a.png"):
+        os.mkfifo(name)
+        result = run("generate", models["gray"], "-n", 3, "-o", name)
+        assert f"{name} is a device or another special file" in one_line(result)
+        assert stat.S_ISFIFO(Path(name).stat().st_mode)
+
+
+def test_a_model_that_gives_nan_blocks_no_folder(
+    run: Run, models: dict[str, str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise NumericalError("sample 0 holds NaN")
+
+    arguments = ("generate", models["gray"], "-n", 3, "-o", "o/a")
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.runner.Runner.decode", broken)
+        assert "sample 0 holds NaN" in one_line(run(*arguments))
+    assert list(here.iterdir()) == []
+    assert run(*arguments).exit_code == 0
+
+
+def test_models_with_classes_are_told_which(run: Run, models: dict[str, str], here: Path) -> None:
+    np.save("z.npy", np.zeros((2, 16), np.float32))
+    result = run("decode", models["pets"], "--latents", "z.npy", "-o", "a")
+    assert "the model has 3 classes; name that of each sample (--labels 3,1,4)" in one_line(result)
+    assert not Path("a").exists()
 
 
 def test_decode(run: Run, models: dict[str, str], here: Path) -> None:
     np.save("wrong.npy", np.zeros((4, 17), np.float32))
     np.save("nan.npy", np.full((4, 16), np.nan, np.float32))
+    late = np.zeros((6000, 16), np.float32)
+    late[5432, 3] = np.inf
+    np.save("late.npy", late)
+    np.save("words.npy", np.array(["a", "b"]))
     np.save("none.npy", np.zeros((0, 16), np.float32))
     np.savez("several.npz", a=np.zeros(3))
     Path("text.npy").write_text("latents")
@@ -148,11 +208,13 @@ def test_decode(run: Run, models: dict[str, str], here: Path) -> None:
         ("several.npz", "several arrays"),
         ("none.npy", "shape (0, 16); give latents"),
         ("wrong.npy", "shape (4, 17); this model takes (n, 16)"),
-        ("nan.npy", "NaN"),
+        ("nan.npy", "the latent of sample 0 holds NaN"),
+        ("late.npy", "the latent of sample 5432 holds NaN or infinity"),
+        ("words.npy", "give floating-point numbers"),
     ):
-        result = run("decode", models["gray"], "--latents", file, "-o", "a.png")
+        result = run("decode", models["gray"], "--latents", file, "-o", "o/a")
         assert message in one_line(result)
-    assert not Path("a.png").exists()
+    assert not Path("o").exists()
 
 
 def test_reconstruct(run: Run, models: dict[str, str], here: Path) -> None:
@@ -163,7 +225,7 @@ def test_reconstruct(run: Run, models: dict[str, str], here: Path) -> None:
         ("vae", ["missing.png"], "missing.png: no such file"),
         ("vae", ["broken.png"], "broken.png: not a readable image"),
         ("vae", ["wrong.npy"], "of shape (8, 9, 1); the model takes uint8 (8, 8, 1)"),
-        ("pets-vae", ["wrong.npy"], "name that of each image: --labels"),
+        ("pets-vae", ["wrong.npy"], "name that of each sample (--labels 3,1,4)"),
     ):
         result = run("reconstruct", models[model], *files, "-o", "a.png")
         assert message in one_line(result)

@@ -28,7 +28,7 @@ def test_every_format_holds_what_generate_gives(
         result = run("generate", models["gray"], "-n", 40, "--seed", 3, "--start", 5, "-o", out)
         assert result.exit_code == 0, result.stderr
         assert f"wrote {out}: 40 images" in result.stdout
-        assert "images/s with null fp32, batches of 32, from gray.json" in result.stdout
+        assert "images with null fp32, batches of 32, from gray.json" in result.stdout
     assert np.array_equal(np.load("all.npy"), expected)
     with np.load("all.npz") as arrays:
         assert sorted(arrays) == ["images", "seed", "start"]
@@ -39,6 +39,14 @@ def test_every_format_holds_what_generate_gives(
     # 40 images of 8x12 in 6 columns, enlarged 6 times, gaps of 2.
     sheet = pixels(here / "sheet.png")
     assert np.array_equal(sheet[50:98:6, 74:146:6], expected[7, :, :, 0])
+
+
+def test_the_rate_is_told_of_runs_that_are_long_enough(
+    run: Run, models: dict[str, str], here: Path
+) -> None:
+    common = ("generate", models["gray"], "--batch-size", 8, "-o", "a.npy", "-n")
+    assert "/s" not in run(*common, 31).stdout
+    assert "images/s with null" in run(*common, 32).stdout
 
 
 def test_the_manifest_says_what_made_the_files(
@@ -52,6 +60,7 @@ def test_the_manifest_says_what_made_the_files(
         artifact="pets.json",
         sha256=engine.artifact.sha256,
         backend="null",
+        device="cpu",
         precision="fp32",
         batch_size=2,
         n=5,

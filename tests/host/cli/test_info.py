@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 from engine import backends
@@ -63,3 +64,19 @@ def test_models_lists_what_ships(run: Run) -> None:
     for name in zoo.names():
         assert name in result.stdout
     assert list(json.loads(run("models", "--json").stdout)) == list(zoo.names())
+
+
+def test_a_model_without_a_card_is_listed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine import zoo
+
+    (tmp_path / "bare.onnx").touch()
+    (tmp_path / "carded.onnx").touch()
+    (tmp_path / "carded.json").write_text('{"data": "digits", "licence": "MIT"}')
+    monkeypatch.setattr(zoo, "_FOLDER", tmp_path)
+    result = run("models")
+    assert result.exit_code == 0
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert rows == [["bare", "no", "card"], ["carded", "digits", "MIT"]]
+    assert json.loads(run("models", "--json").stdout)["bare"] is None

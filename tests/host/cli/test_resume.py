@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import Result
 
 from engine import Engine
+from engine.core.options import LoadOptions
 
 Run = Callable[..., Result]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -98,6 +100,68 @@ def test_other_settings_are_named(
     assert result.exit_code == 2
     assert message in result.stderr
     assert contents(here / "a") == before
+
+
+def test_options_of_the_model_and_the_device_are_settings(
+    run: Run, checkpoints: dict[str, Path], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ("generate", checkpoints["dcgan-classes"], "--backend", "null", "-n", 3, "-o", "a")
+    assert run(*common).exit_code == 0
+    before = contents(here / "a")
+
+    def opened_with(self: Engine, name: str | Path, **settings: Any) -> None:
+        original(self, name, **settings)
+        self.options = LoadOptions(classes=4, input_shape=(80, 20))
+        self.device = "elsewhere"
+
+    original = Engine.__init__
+    monkeypatch.setattr(Engine, "__init__", opened_with)
+    result = run(*common, "--resume")
+    assert result.exit_code == 2
+    assert 'device: "cpu", now "elsewhere"' in result.stderr
+    assert 'options: {}, now {"classes": 4, "input_shape": [80, 20]}' in result.stderr
+    assert contents(here / "a") == before
+    # Tuples come back from the manifest as they went in.
+    assert run(*common[:-1], "b").exit_code == 0
+    assert "nothing to do" in run(*common[:-1], "b", "--resume").stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("reconstruct", "pets-vae", "in.npy", "--labels", "dog"),
+        ("interpolate", "pets", "--from", "3", "--to", "9", "--steps", "12"),
+        ("decode", "pets", "--latents", "z.npy", "--labels", "cycle", "--batch-size", "4"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_is_made_once_is_made_once_for_all_gaps(
+    run: Run,
+    models: dict[str, str],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    np.save("in.npy", np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8))
+    np.save("z.npy", np.random.default_rng(0).normal(size=(12, 16)).astype(np.float32))
+    name, model, *rest = command
+    arguments = (name, models[model], *rest, "-o", "a")
+    assert run(*arguments).exit_code == 0
+    before = contents(here / "a")
+    for index in (1, 5, 6, 11):
+        (here / f"a/{index:08d}.png").unlink()
+    calls: list[int] = []
+    original = Engine.decode
+
+    def recorded(self: Engine, z: Any, *arguments: Any, **settings: Any) -> Any:
+        calls.append(settings.get("start", 0))
+        return original(self, z, *arguments, **settings)
+
+    monkeypatch.setattr(Engine, "decode", recorded)
+    assert run(*arguments, "--resume").exit_code == 0
+    assert contents(here / "a") == before
+    # Decoding goes on at the sample's own place on the grid, batch by batch.
+    assert calls == ([1, 5, 11] if name == "decode" else [0])
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT], ids=["kill", "Ctrl-C"])

@@ -38,7 +38,8 @@ class Shifted:
     def labels(self, n: int, *, seed: int, start: int) -> None:
         return None
 
-    def decode(self, z: np.ndarray, labels: None, *, output: str) -> np.ndarray:
+    def decode(self, z: np.ndarray, labels: None, *, start: int, output: str) -> np.ndarray:
+        assert start == z[0, 0]
         images = np.zeros((len(z), 1, 2, 2), np.float32)
         images[:, 0, 0, 0] = [self.shift(int(index)) for index in z[:, 0]]
         return images

@@ -12,6 +12,7 @@ MANIFEST = Manifest(
     artifact="dcgan.onnx",
     sha256="ab" * 32,
     backend="onnxruntime",
+    device="cpu",
     precision="fp32",
     batch_size=64,
     n=3,
@@ -20,6 +21,7 @@ MANIFEST = Manifest(
     start=5,
     truncation=0.7,
     labels=(1, 0, 2),
+    options={"classes": 10, "input_shape": [80, 20]},
     versions={"numpy": "2.0"},
     files=(FileRecord("00000005.png", "cd" * 32, 5, 1),),
 )
@@ -36,6 +38,10 @@ def test_differences_name_the_settings_and_both_values() -> None:
         'labels: [1, 0, 2], now "random"',
     ]
     assert MANIFEST.differences(MANIFEST.replace(files=())) == []
+    assert MANIFEST.differences(MANIFEST.replace(device="cuda", options={})) == [
+        'device: "cpu", now "cuda"',
+        'options: {"classes": 10, "input_shape": [80, 20]}, now {}',
+    ]
 
 
 def test_a_long_list_of_labels_is_shortened() -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.core.errors import OptionError, OutputError
-from engine.sinks.manifest import Manifest, read_manifest
+from engine.core.errors import ArtifactError, NumericalError, OptionError, OutputError
+from engine.sinks.manifest import Manifest, read_manifest, write_manifest
 from engine.sinks.pngs import PngFolder
 
 MANIFEST = Manifest(
     artifact="m.onnx",
     sha256="00",
     backend="null",
+    device="cpu",
     precision="fp32",
     batch_size=4,
     n=10,
@@ -134,6 +135,28 @@ def test_another_run_is_never_mixed_in(tmp_path: Path) -> None:
         PngFolder(tmp_path, MANIFEST)
     with pytest.raises(OptionError, match=r"precision: .*; seed: 0, now 1"):
         PngFolder(tmp_path, MANIFEST.replace(seed=1, precision="fp16"), resume=True)
+
+
+def test_a_failure_before_the_first_batch_leaves_nothing(tmp_path: Path) -> None:
+    def broken(run: range) -> Iterator[np.ndarray]:
+        raise NumericalError("NaN")
+        yield
+
+    folder = PngFolder(tmp_path / "deep" / "out", MANIFEST)
+    with pytest.raises(NumericalError):
+        folder.write(broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_without_images_is_no_run(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.json", MANIFEST.replace(seed=1, complete=False))
+    assert PngFolder(tmp_path, MANIFEST).write(make).seed == 0
+
+
+def test_a_manifest_of_something_else_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    with pytest.raises(ArtifactError, match="manifest is"):
+        PngFolder(tmp_path, MANIFEST)
 
 
 def test_numbered_images_without_a_manifest_are_not_touched(tmp_path: Path) -> None:
