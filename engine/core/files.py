@@ -18,10 +18,11 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
     Raises OutputError when the folder cannot be written or the disk is full.
     """
+    shown = Path(target)
     # A link stays a link: what it points to is replaced.
-    target = Path(target).resolve()
+    target = shown.resolve()
     if target.exists() and not target.is_file():
-        raise OutputError(f"{target} is a folder or a device, not a file; choose another name")
+        raise OutputError(f"{shown} is a folder or a device, not a file; choose another name")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
@@ -29,14 +30,14 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         )
         os.close(handle)
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror}") from error
+        raise OutputError(f"cannot write {shown}: {error.strerror}") from error
     temporary = Path(name)
     try:
         yield temporary
         _publish(temporary, target)
     except OSError as error:
         raise OutputError(
-            f"cannot write {target}: {error.strerror or error}; nothing was changed"
+            f"cannot write {shown}: {error.strerror or error}; nothing was changed"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
