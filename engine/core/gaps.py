@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from engine.core.geometry import unusual
 from engine.core.parts import Part
-from engine.core.wiring import Node
-
-# A decoder that maps its latent by a layer of this name passes it on unchanged (PyTorch-VAE).
-_PLAIN_PROJECTIONS = ("decoder_input",)
+from engine.core.wiring import Node, start_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,8 @@ def fill_gaps(layers: Sequence[Node | Part], *, growing: bool = True) -> list[St
     """The steps of a chain. `certain` is false where no index tells whether there is an activation.
 
     Networks of plain convolutions without a trace of upsampling get it before each convolution
-    that has no more outputs than inputs. A network that is not growing gets none.
+    that has no more outputs than inputs, the last one only if that gives a usual size. A network
+    that is not growing gets none.
     """
     steps = list(_steps(layers))
     if not growing:
@@ -45,12 +44,20 @@ def fill_gaps(layers: Sequence[Node | Part], *, growing: bool = True) -> list[St
     if grows or not nodes:
         return steps
     inner = [node for node in nodes[:-1] if node.outputs <= node.inputs]
+    if _end(layers, len(inner)) > _end(layers, len(inner) + 1):
+        inner.append(nodes[-1])
     return [
         replace(step, upsample=True, certain=False)
         if any(step.layer is node for node in inner)
         else step
         for step in steps
     ]
+
+
+def _end(layers: Sequence[Node | Part], doublings: int) -> int:
+    """How unusual the samples are after so many doublings."""
+    start = start_side([layer for layer in layers if isinstance(layer, Node)])
+    return unusual(start << doublings)
 
 
 def _steps(layers: Sequence[Node | Part]) -> Iterator[Step]:
@@ -107,9 +114,14 @@ def _between(
 def _unknown(before: Node | Part, layer: Node | Part, reshape: bool, active: bool) -> Step:
     if not isinstance(layer, Node):
         return Step(layer, reshape=reshape)
-    name = before.part.name if isinstance(before, Node) else before.name
-    if name.rpartition(".")[2] in _PLAIN_PROJECTIONS:
-        return Step(layer, reshape=reshape)
+    if (
+        reshape
+        and isinstance(before, Node)
+        and before.part.index is None
+        and layer.part.index is not None
+    ):
+        # A lone linear layer in front of a Sequential, whose author writes activations as modules.
+        return Step(layer, reshape=reshape, certain=False)
     plain = layer.spatial and not layer.transposed
     leading = layer.part.index or 0
     upsample = plain and (leading > 0 or _skipped_blocks(before, layer.part) > 0)

@@ -12,7 +12,7 @@ from engine.core.errors import ArtifactError
 from engine.core.gaps import Step
 from engine.core.geometry import Geometry, Sized, final_side, layouts
 from engine.core.parts import Array, Part
-from engine.core.wiring import Node, side
+from engine.core.wiring import Node, start_side
 
 Record = dict[str, Any]
 
@@ -51,19 +51,7 @@ def spatial(steps: Sequence[Step]) -> list[Step]:
 def geometries(steps: Sequence[Step]) -> list[tuple[Geometry, ...]]:
     """Possible geometries of the convolutions of a chain, the most usual first."""
     convolutions = spatial(steps)
-    return layouts(start_side(steps), _sized(convolutions)) if convolutions else [()]
-
-
-def start_side(steps: Sequence[Step]) -> int:
-    """Side of the maps in front of the first convolution: 1, or what a linear layer is cut into."""
-    outputs = 0
-    for step in steps:
-        if isinstance(step.layer, Node):
-            if step.layer.spatial:
-                node = step.layer
-                return side(outputs // node.inputs, node.dims) if outputs else 1
-            outputs = step.layer.outputs
-    return 1
+    return layouts(start_side(_nodes(steps)), _sized(convolutions)) if convolutions else [()]
 
 
 def build_chain(
@@ -78,7 +66,7 @@ def build_chain(
     emitted.append((activation(style.output_activation, style), None))
     if last.spatial:
         convolutions = spatial(steps)
-        end = final_side(start_side(steps), _sized(convolutions), geometry)
+        end = final_side(start_side(_nodes(steps)), _sized(convolutions), geometry)
         output = (last.outputs, *(end,) * last.dims)
     elif output is not None:
         if math.prod(output) != last.outputs:
@@ -153,7 +141,7 @@ def emit(
     if first.spatial:
         dims = first.dims
         yield {"op": "reshape", "shape": [first.inputs, *(1,) * dims]}, None
-    start = start_side(steps)
+    start = start_side(_nodes(steps))
     for index, step in enumerate(steps):
         if step.activation:
             yield activation(style.hidden_activation, style), None
@@ -173,6 +161,10 @@ def emit(
             yield norm_record(step.layer, dims, style.eps(next(norms))), step.layer
         else:
             yield {"op": "prelu", "features": len(step.layer.weight)}, step.layer
+
+
+def _nodes(steps: Sequence[Step]) -> list[Node]:
+    return [step.layer for step in steps if isinstance(step.layer, Node)]
 
 
 def _sized(steps: Sequence[Step]) -> list[Sized]:

@@ -18,11 +18,11 @@ from engine.core.autoencoder import Encoder, Halves, build_encoder, halves
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.gaps import Step, fill_gaps
 from engine.core.geometry import Geometry
-from engine.core.layers import Chain, Style, build_chain, geometries, start_side
+from engine.core.layers import Chain, Style, build_chain, geometries
 from engine.core.parts import Array, Part, read_parts
 from engine.core.state_dict import find_state_dict, generator_part, unwrapped
 from engine.core.style import Patch, Settings, default_settings
-from engine.core.wiring import Node, wire
+from engine.core.wiring import Node, start_side, wire
 
 _LAYOUTS = 8
 _BRANCHING = re.compile(
@@ -94,7 +94,7 @@ def _recognise(
     nodes = [layer for layer in layers if isinstance(layer, Node)]
     _check_generator(nodes)
     steps = fill_gaps(layers)
-    if start_side(steps) == 0:
+    if start_side(nodes) == 0:
         raise ArtifactError("its first convolution does not take a square map")
     family = _family(nodes, vae=split is not None or "decoder" in prefix)
     settings = default_settings(family, steps, embeddings, tensors).replaced(overrides)

@@ -20,6 +20,7 @@ _NOT_GENERATOR = re.compile(
     r"^(d|ds|disc|dis|critic|net_?d(_\w+)?|d_net|d_\w+)$|discriminator|^optim|optimi[sz]er|^opt(_|$)"
     r"|_opt$|scheduler|scaler|classifier|^training$|^grad"
 )
+_DISCRIMINATOR = re.compile(r"discriminator|^critic$|^net_?d$", re.IGNORECASE)
 _AVERAGED = re.compile(r"(^|_)(ema|avg|averaged|shadow)(_|$)|^g_running$|^gs$|^ema")
 _RAW = re.compile(r"^online")
 _GENERATOR = re.compile(r"^(g|gs|gen|net_?g|g_net|g_\w+|gen_\w+|vae|decoder)$|generator|^net_?g_")
@@ -87,10 +88,12 @@ def generator_part(tensors: Mapping[str, Any]) -> tuple[Tensors, str]:
     tops = list(dict.fromkeys(key.split(".")[0] for key in tensors if "." in key))
     ranks = {top: _rank((top,)) for top in tops}
     best = max(tops, key=lambda top: ranks[top], default="")
-    several = any(rank < 0 for rank in ranks.values()) or len(tops) == 1
+    several = len(tops) == 1 or any(_DISCRIMINATOR.search(top) for top in tops)
+    several |= ranks.get(best, 0) >= 2 and min(ranks.values()) < 0
     averaged = ranks.get(best, 0) >= 4 and len(tops) > 1
     if not best or best.isdigit() or not (several or averaged) or ranks[best] <= 0:
-        kept = {key: t for key, t in tensors.items() if ranks.get(key.split(".")[0], 0) >= 0}
+        # A layer may well be called `d`; only a name that says it in full is left out.
+        kept = {k: t for k, t in tensors.items() if not _DISCRIMINATOR.search(k.split(".")[0])}
         return (kept or dict(tensors)), ""
     prefix = f"{best}."
     return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}, prefix

@@ -89,6 +89,19 @@ def side(positions: int, dims: int) -> int:
     return root if root**dims == positions else 0
 
 
+def start_side(nodes: Sequence[Node]) -> int:
+    """Side of the maps in front of the first convolution: 1, or what a linear layer is cut into.
+
+    0 if that is no square.
+    """
+    outputs = 0
+    for node in nodes:
+        if node.spatial:
+            return side(outputs // node.inputs, node.dims) if outputs else 1
+        outputs = node.outputs
+    return 1
+
+
 def _directions(
     parts: Sequence[Part], previous: Node | None, transposed: bool
 ) -> Iterator[list[Node]]:
@@ -115,11 +128,15 @@ def _is_odd_choice(node: Node) -> bool:
 
 
 def _decided(nodes: Sequence[Node], transposed: bool) -> list[Node]:
-    """The nodes with a direction for layers of as many inputs as outputs, which fit both ways."""
+    """The nodes with a direction for layers of as many inputs as outputs, which fit both ways.
+
+    Even kernels are those of transposed convolutions; odd ones serve both, so the others decide.
+    """
     if not transposed:
         return list(nodes)
     clear = [node for node in nodes if node.spatial and node.inputs != node.outputs]
-    mostly = 2 * sum(node.transposed for node in clear) >= len(clear)
+    odd = [node.transposed for node in clear if node.kernel[0] % 2]
+    mostly = 2 * sum(odd) > len(odd)
     return [
         replace(node, transposed=mostly or node.kernel[0] % 2 == 0)
         if node.spatial and node.inputs == node.outputs

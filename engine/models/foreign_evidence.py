@@ -23,13 +23,15 @@ from engine.models.infer import probe
 from engine.models.loaded import check_finite, load_weights
 
 # Norms behind linear layers see one value a sample, and need many; large images would take long.
-_FEWEST, _MOST = 32, 256
+_FEWEST, _MOST = 4, 256
 _VALUES = 400_000
 # Another reading must explain the statistics clearly better than the usual one.
 _BETTER = 0.5
 _ENOUGH = 0.0005
 # A wrong stride or eps costs tenths; with less than this there is no need to try others.
 _SETTLED = 0.02
+# A geometry that makes samples so much larger is not worth the time and memory of a trial.
+_LARGER = 8
 _COARSE = ("batch_norm_eps", "geometry")
 # Sampling noise of that many latents, and the drift of momentum averages, stay well below this.
 _AGREES = 0.25
@@ -50,6 +52,7 @@ def settle(reading: Reading, path: Path) -> tuple[Recognised, str]:
             "look at samples"
         )
     overrides: dict[str, Any] = {}
+    usual = math.prod(found.output)
     changed = True
     # A wrong activation can hide a wrong eps: go on until nothing improves.
     while changed:
@@ -58,7 +61,7 @@ def settle(reading: Reading, path: Path) -> tuple[Recognised, str]:
             if subject in _COARSE and best < _SETTLED:
                 continue
             for patch in patches:
-                other, value = _try(reading, {**overrides, **patch}, path)
+                other, value = _try(reading, {**overrides, **patch}, usual, path)
                 if other is not None and value < min(_BETTER * best, best - _ENOUGH):
                     found, best, overrides = other, value, {**overrides, **patch}
                     changed = True
@@ -71,10 +74,12 @@ def settle(reading: Reading, path: Path) -> tuple[Recognised, str]:
 
 
 def _try(
-    reading: Reading, overrides: Mapping[str, Any], path: Path
+    reading: Reading, overrides: Mapping[str, Any], usual: int, path: Path
 ) -> tuple[Recognised | None, float]:
     try:
         found = reading(overrides)
+        if math.prod(found.output) > _LARGER * usual:
+            return None, math.inf
     # Not every combination gives a network.
     except ArtifactError:
         return None, math.inf
