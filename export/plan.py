@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,44 +15,10 @@ from typing import Any
 from engine.backends._cuda import no_gpu_reason
 from engine.backends._tensorrt import collecting_logger, errors, flavours, import_flavour
 from engine.core.errors import BackendUnavailableError, ExportError, OptionError
+from export.plan_options import PORTABLE, BatchProfile, BuildOptions
 
-PORTABLE = "portable"
 _MIB = 1 << 20
 _ENTERPRISE = "tensorrt"
-
-
-@dataclass(frozen=True, slots=True)
-class BatchProfile:
-    """Smallest, best and largest batch that a plan takes."""
-
-    low: int = 1
-    best: int = 32
-    high: int = 256
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.low <= self.best <= self.high:
-            raise OptionError(
-                f"batch profile {self.low}:{self.best}:{self.high} must rise from at least 1: "
-                "MIN <= OPT <= MAX"
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> BatchProfile:
-        """Read MIN:OPT:MAX, or one number for a fixed batch. Raises OptionError."""
-        parts = text.split(":")
-        if len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
-            raise OptionError(f"batch profile {text!r} is not MIN:OPT:MAX; write 1:32:256")
-        sizes = [int(part) for part in parts]
-        return cls(*(sizes if len(sizes) == 3 else sizes * 3))
-
-
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """targets: names as sm89, () for the builder's default; workspace_mib: None for no limit."""
-
-    batch: BatchProfile = BatchProfile()
-    targets: tuple[str, ...] = ()
-    workspace_mib: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +63,6 @@ def choose_builder() -> str:
         "no TensorRT is installed; pip install 'generator-engine[rtx]' (builds without a GPU) "
         "or 'generator-engine[cuda]'"
     )
-
-
-def parse_targets(text: str | None) -> tuple[str, ...]:
-    """GPU generations with commas: sm86,sm89. None and 'portable' leave it to the builder."""
-    if text is None:
-        return ()
-    names = tuple(name.strip().lower() for name in text.split(","))
-    for name in names:
-        if name != PORTABLE and not re.fullmatch(r"sm\d{2,3}", name):
-            raise OptionError(f"target {name!r} is unknown; write sm86,sm89 or {PORTABLE}")
-    if PORTABLE in names and len(names) > 1:
-        raise OptionError(f"{PORTABLE} stands alone; {text!r} names other targets beside it")
-    return names
 
 
 def build_plan(model: Path, options: BuildOptions, builder: str | None = None) -> Plan:

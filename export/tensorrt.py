@@ -25,7 +25,8 @@ from engine.core.spec import GeneratorSpec
 from engine.models.load import load_generator
 from export.command import load_options, user_errors
 from export.onnx import export_onnx
-from export.plan import BatchProfile, BuildOptions, Plan, build_plan, choose_builder, parse_targets
+from export.plan import Plan, build_plan, choose_builder
+from export.plan_options import BatchProfile, BuildOptions, parse_targets
 
 SIDECAR_VERSION = 1
 

@@ -14,7 +14,8 @@ from engine.core.files import sha256
 from engine.core.spec import GeneratorSpec
 from engine.models.load import load_generator
 from export import plan as plan_module
-from export.plan import BatchProfile, BuildOptions, build_plan, choose_builder, parse_targets
+from export.plan import build_plan, choose_builder
+from export.plan_options import BatchProfile, BuildOptions, parse_targets
 from export.tensorrt import export_tensorrt
 
 needs_rtx = pytest.mark.skipif(
