@@ -46,7 +46,7 @@ def load_onnx(path: Path, options: LoadOptions) -> LoadedGenerator:
             f"{path}: this ONNX file does not say which network of this project it holds, so "
             "PyTorch cannot rebuild it; open it with backend='onnxruntime'"
         )
-    spec = GeneratorSpec.from_json(metadata[SPEC_KEY])
+    spec = GeneratorSpec.from_json(metadata[SPEC_KEY], path)
     arch, arch_args = _read_arch(metadata[ARCH_KEY], path)
     modules = {name: folded(part) for name, part in build(arch, arch_args).entry_points().items()}
     graphs = {"decoder": (path, model)}
