@@ -39,7 +39,7 @@ class EngineOptions:
         from engine.api import Engine
 
         engine = Engine(artifact, **{item.name: getattr(self, item.name) for item in fields(self)})
-        if engine.spec.inferred:
+        if engine.spec.inferred and engine.backend != "null":
             for note in engine.notes:
                 click.echo(f"assumed: {note}", err=True)
         return engine

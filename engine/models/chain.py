@@ -1,6 +1,7 @@
 """A generator built from layer records: what a recognised checkpoint is run with.
 
-A record is a JSON object with the operation and its sizes, as `engine.core.layers` lists them:
+A record is a JSON object with the operation and its sizes, as
+`engine.core.recognition.layers` lists them:
 
     {"op": "conv_transpose", "inputs": 100, "outputs": 512, "kernel": 4, "bias": false, ...}
 """

@@ -2,7 +2,7 @@
 
 .pt .pth .ckpt .tar .bin   checkpoint of ours; else a state dict, recognised or with `arch`
 .safetensors               state dict, recognised or with `arch`
-.pt2                       torch.export program (engine.models.foreign_program)
+.pt2                       torch.export program (engine.models.foreign.program)
 .onnx                      file that this project exported (engine.models.onnx_file)
 """
 
@@ -11,9 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.core.errors import ArtifactError
-from engine.core.options import LoadOptions
+from engine.core.options import LoadOptions, refuse_options
 from engine.models import checkpoint
-from engine.models.build import build, refuse_options
+from engine.models.build import build
 from engine.models.loaded import LoadedGenerator, load_weights, ready
 from engine.models.safe_load import read_values
 
@@ -32,17 +32,17 @@ def load_generator(path: str | Path, options: LoadOptions | None = None) -> Load
 
         return load_onnx(path, options)
     if path.suffix == ".pt2":
-        from engine.models.foreign_program import load_program
+        from engine.models.foreign.program import load_program
 
         return load_program(path, options)
     values = read_values(path)
     if checkpoint.is_own(values):
         return _load_own(checkpoint.Checkpoint.from_values(values, path), path, options)
     if options.arch is not None:
-        from engine.models.foreign_arch import load_with_arch
+        from engine.models.foreign.arch import load_with_arch
 
         return load_with_arch(values, path, options)
-    from engine.models.foreign import load_recognised
+    from engine.models.foreign.recognised import load_recognised
 
     return load_recognised(values, path, options)
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from engine.core.artifacts import encoder_path
 from engine.core.errors import ArtifactError, BackendUnavailableError
-from engine.core.options import LoadOptions
+from engine.core.options import LoadOptions, refuse_options
 from engine.core.spec import SPEC_KEY, GeneratorSpec
-from engine.models.build import build, refuse_options
+from engine.models.build import build
 from engine.models.fold import folded
 from engine.models.infer import first_line
 from engine.models.loaded import LoadedGenerator, check_finite, ready

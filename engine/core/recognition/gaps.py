@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.core.geometry import unusual
-from engine.core.parts import Part
-from engine.core.wiring import Node, start_side
+from engine.core.recognition.geometry import unusual
+from engine.core.recognition.parts import Part
+from engine.core.recognition.wiring import Node, start_side
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core.assumed import assumed_lines
-from engine.core.autoencoder import Encoder, Halves, build_encoder, halves
 from engine.core.errors import ArtifactError, OptionError
-from engine.core.gaps import Step, fill_gaps
-from engine.core.geometry import Geometry
-from engine.core.layers import Chain, Style, build_chain, geometries
-from engine.core.parts import Array, Part, read_parts
-from engine.core.state_dict import find_state_dict, generator_part, unwrapped
-from engine.core.style import Patch, Settings, default_settings
-from engine.core.wiring import Node, start_side, wire
+from engine.core.recognition.assumed import assumed_lines
+from engine.core.recognition.autoencoder import Encoder, Halves, build_encoder, halves
+from engine.core.recognition.gaps import Step, fill_gaps
+from engine.core.recognition.geometry import Geometry
+from engine.core.recognition.layers import Chain, Style, build_chain, geometries
+from engine.core.recognition.parts import Array, Part, read_parts
+from engine.core.recognition.state_dict import find_state_dict, generator_part, unwrapped
+from engine.core.recognition.style import Patch, Settings, default_settings
+from engine.core.recognition.wiring import Node, start_side, wire
 
 _LAYOUTS = 8
 _BRANCHING = re.compile(

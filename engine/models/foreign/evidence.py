@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.errors import ArtifactError
-from engine.core.recognise import Recognised
+from engine.core.recognition.recognise import Recognised
 from engine.core.spec import Noise
 from engine.models.chain import ChainGenerator
 from engine.models.infer import probe

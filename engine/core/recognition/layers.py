@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.errors import ArtifactError
-from engine.core.gaps import Step
-from engine.core.geometry import Geometry, Sized, final_side, layouts
-from engine.core.parts import Array, Part
-from engine.core.wiring import Node, start_side
+from engine.core.recognition.gaps import Step
+from engine.core.recognition.geometry import Geometry, Sized, final_side, layouts
+from engine.core.recognition.parts import Array, Part
+from engine.core.recognition.wiring import Node, start_side
 
 Record = dict[str, Any]
 

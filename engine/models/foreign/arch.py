@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions
+from engine.core.recognition.state_dict import find_state_dict, generator_part, unwrapped
 from engine.core.spec import Noise
-from engine.core.state_dict import find_state_dict, generator_part, unwrapped
 from engine.models import registry
 from engine.models.base import GeneratorModule
-from engine.models.foreign_wrap import First, Method
+from engine.models.foreign.wrap import First, Method
 from engine.models.infer import first_line, infer_spec, probe
 from engine.models.loaded import LoadedGenerator, load_weights, ready
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from engine.core.layers import Chain, Record
-from engine.core.style import Settings
+from engine.core.recognition.layers import Chain, Record
+from engine.core.recognition.style import Settings
 
 _FAMILIES = {
     "dcgan": "DCGAN-like generator",

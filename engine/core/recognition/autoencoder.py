@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.core.errors import ArtifactError
-from engine.core.gaps import fill_gaps
-from engine.core.geometry import Geometry, encoders
-from engine.core.layers import Style, emit, layer_record, named_weights
-from engine.core.parts import Array, Part
-from engine.core.wiring import Node, wire
+from engine.core.recognition.gaps import fill_gaps
+from engine.core.recognition.geometry import Geometry, encoders
+from engine.core.recognition.layers import Style, emit, layer_record, named_weights
+from engine.core.recognition.parts import Array, Part
+from engine.core.recognition.wiring import Node, wire
 
 _ENCODER = re.compile(r"(^|\.)(enc|encode|encoder)[^.]*(\.|$)", re.IGNORECASE)
 _DECODER = re.compile(r"(^|\.)(dec|decode|decoder|final_layer)[^.]*(\.|$)", re.IGNORECASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.core.geometry import Geometry, Sized, encoders, final_side, layouts
+from engine.core.recognition.geometry import Geometry, Sized, encoders, final_side, layouts
 
 
 def up(*kernels: int) -> list[Sized]:

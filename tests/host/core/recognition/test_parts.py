@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 
 from engine.core.errors import ArtifactError
-from engine.core.parts import natural, read_parts
+from engine.core.recognition.parts import natural, read_parts
 
 
 def arrays(module: nn.Module) -> dict[str, np.ndarray]:

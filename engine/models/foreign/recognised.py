@@ -10,14 +10,13 @@ from typing import Any
 from torch import Tensor
 
 from engine.core.errors import ArtifactError
-from engine.core.options import LoadOptions
-from engine.core.recognise import Recognised, recognise
+from engine.core.options import LoadOptions, refuse_options
+from engine.core.recognition.recognise import Recognised, recognise
+from engine.core.recognition.state_dict import Found, find_state_dict, is_tensor, unwrapped
 from engine.core.spec import Noise
-from engine.core.state_dict import Found, find_state_dict, is_tensor, unwrapped
-from engine.models.build import refuse_options
 from engine.models.chain import NAME
-from engine.models.foreign_evidence import build_recognised, settle
-from engine.models.foreign_own import own_network
+from engine.models.foreign.evidence import build_recognised, settle
+from engine.models.foreign.own import own_network
 from engine.models.infer import infer_spec
 from engine.models.loaded import LoadedGenerator, load_weights, ready
 

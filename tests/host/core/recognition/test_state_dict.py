@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import ArtifactError
-from engine.core.state_dict import find_state_dict, generator_part, unwrapped
+from engine.core.recognition.state_dict import find_state_dict, generator_part, unwrapped
 
 G = {"0.weight": np.zeros((3, 4)), "0.bias": np.zeros(3)}
 OTHER = {"0.weight": np.ones((5, 4)), "0.bias": np.ones(5)}

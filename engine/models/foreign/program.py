@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import ArtifactError, OptionError
-from engine.core.options import LoadOptions
+from engine.core.options import LoadOptions, refuse_options
 from engine.core.spec import Noise
-from engine.models.build import refuse_options
-from engine.models.foreign_wrap import Program
+from engine.models.foreign.wrap import Program
 from engine.models.infer import first_line, infer_spec, measure, probe
 from engine.models.loaded import LoadedGenerator, check_finite
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from engine.core.errors import OptionError
-from engine.core.gaps import Step
-from engine.core.layers import Style
-from engine.core.parts import Array, Part
-from engine.core.wiring import Node
+from engine.core.recognition.gaps import Step
+from engine.core.recognition.layers import Style
+from engine.core.recognition.parts import Array, Part
+from engine.core.recognition.wiring import Node
 
 Patch = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from engine.core.errors import ArtifactError
-from engine.core.parts import Part, natural
+from engine.core.recognition.parts import Part, natural
 
 _SEARCHED = 20000
 _SOLUTIONS = 64

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import ArtifactError, OptionError
-from engine.core.recognise import recognise
+from engine.core.recognition.recognise import recognise
 
 Tensors = dict[str, np.ndarray]
 RANDOM = np.random.default_rng(0)
