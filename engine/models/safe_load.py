@@ -28,6 +28,8 @@ def read_values(path: str | Path) -> Any:
     scalars and argparse namespaces. Raises ArtifactError for a missing, truncated or foreign file.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ArtifactError(f"{path}: a folder; give the checkpoint file in it")
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file")
     if path.suffix == ".safetensors":
@@ -38,7 +40,7 @@ def read_values(path: str | Path) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise ArtifactError(f"{path}: {_refusal(str(error))}") from error
+        raise ArtifactError(f"{path}: {_refusal(path, str(error))}") from error
     # Damaged bytes make torch's reader stumble over nearly anything.
     except Exception as error:
         raise ArtifactError(f"{path}: {_damage(path, error)}") from error
@@ -61,7 +63,7 @@ def _inert_types() -> list[Any]:
     return [Namespace, np.dtype, scalar, (scalar, "numpy.core.multiarray.scalar"), *dtypes]
 
 
-def _refusal(reason: str) -> str:
+def _refusal(path: Path, reason: str) -> str:
     found = _GLOBAL.search(reason)
     if found or "Unsupported class" in reason:
         named = f" ({found[1]})" if found else ""
@@ -69,6 +71,8 @@ def _refusal(reason: str) -> str:
             f"holds Python objects{named} that only executing the pickle could restore; that is "
             "refused. Save the weights alone: torch.save(model.state_dict(), path)"
         )
+    if _begins(path) not in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        return "not a PyTorch checkpoint"
     return (
         "a pickle that torch.save did not write, or damaged; it is not executed. Save the weights "
         "alone: torch.save(model.state_dict(), path)"
@@ -76,13 +80,21 @@ def _refusal(reason: str) -> str:
 
 
 def _damage(path: Path, error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read: {error.strerror}"
-    with open(path, "rb") as file:
-        begins_as_zip = file.read(2) == b"PK"
-    if begins_as_zip or isinstance(error, (EOFError, zipfile.BadZipFile)):
+    if "TorchScript" in str(error):
+        return (
+            "a TorchScript archive, which holds code; load it with torch.jit.load where it came "
+            "from and save its weights alone: torch.save(module.state_dict(), path)"
+        )
+    if isinstance(error, PermissionError):
+        return "cannot be read: permission denied"
+    if _begins(path) == b"PK" or isinstance(error, (EOFError, zipfile.BadZipFile)):
         return f"a damaged checkpoint, or cut short: {_line(error)}"
     return "not a PyTorch checkpoint"
+
+
+def _begins(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(2)
 
 
 def _line(error: BaseException) -> str:

@@ -75,12 +75,13 @@ def test_a_whole_module_is_refused_by_name(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("junk.pt", b"hello there", "not a PyTorch checkpoint"),
+        ("picture.pt", b"\x89PNG\r\n\x1a\n" + bytes(90), "not a PyTorch checkpoint"),
         ("empty.pt", b"", "damaged checkpoint, or cut short"),
         ("zip.pt", b"PK\x03\x04" + bytes(50), "damaged checkpoint, or cut short"),
         ("x.safetensors", b"\x08", "not a readable safetensors file"),
         ("y.safetensors", b"\xff" * 40, "not a readable safetensors file"),
     ],
-    ids=["text", "empty", "broken zip", "short safetensors", "broken safetensors"],
+    ids=["text", "picture", "empty", "broken zip", "short safetensors", "broken safetensors"],
 )
 def test_damaged(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / name
@@ -103,3 +104,16 @@ def test_cut_short(legacy: bool, keep: float, tmp_path: Path) -> None:
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no such file"):
         read_values(tmp_path / "nothing.pt")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_a_torchscript_archive_says_what_it_is(tmp_path: Path) -> None:
+    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "script.pt")
+    with pytest.raises(ArtifactError, match=r"script\.pt: a TorchScript archive") as caught:
+        read_values(tmp_path / "script.pt")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="a folder; give the checkpoint file"):
+        read_values(tmp_path)
