@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +41,13 @@ def open_session(
     if providers:
         # A provider that fails must raise, not run on the CPU in silence.
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        # Finds the CUDA libraries of other wheels, and prints what it does not find.
+        with contextlib.redirect_stdout(io.StringIO()):
+            ort.preload_dlls()
     try:
-        return ort.InferenceSession(path, options, providers=providers or ["CPUExecutionProvider"])
+        return ort.InferenceSession(
+            path, options, providers=providers or ["CPUExecutionProvider"], enable_fallback=0
+        )
     # onnxruntime's exceptions share no base class of its own.
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
