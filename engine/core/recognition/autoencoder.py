@@ -48,11 +48,13 @@ def halves(parts: Sequence[Part]) -> Halves | None:
     encoding = [part for part in parts if _ENCODER.search(part.name) and part not in decoding]
     if heads is None and not (decoding and encoding):
         return None
-    behind = parts.index(heads[1]) if heads else len(parts)
+    # Either head may be registered first.
+    behind = max(parts.index(head) for head in heads) if heads else len(parts)
     decoder = [
         part
         for index, part in enumerate(parts)
-        if part in decoding or (index > behind and part not in encoding)
+        if part not in (heads or ())
+        and (part in decoding or (index > behind and part not in encoding))
     ]
     if decoding and not encoding:
         # Named decoders come first in sorted files, so what is left must be the encoder.

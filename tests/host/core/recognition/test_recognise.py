@@ -264,3 +264,18 @@ def test_overrides() -> None:
     assert {r["eps"] for r in records if r["op"] == "batch_norm"} == {0.8}
     assert found.output == (3, 11, 11)
     assert "hidden_activation" not in found.alternatives
+
+
+@pytest.mark.parametrize("heads", [("fc_mean", "fc_logvar"), ("fc_logvar", "fc_mean")])
+def test_either_head_of_a_vae_may_come_first(heads: tuple[str, str]) -> None:
+    tensors = state(
+        fc1=conv(100, 784, bias=100),
+        **{name: conv(12, 100, bias=12) for name in heads},
+        fc2=conv(100, 12, bias=100),
+        fc3=conv(784, 100, bias=784),
+    )
+    found = recognise(tensors)
+    assert (found.arguments["latent"], found.arguments["classes"]) == (12, 0)
+    assert found.key_map["encoder.mean.weight"] == "fc_mean.weight"
+    assert found.key_map["encoder.logvar.weight"] == "fc_logvar.weight"
+    assert found.key_map["decoder.layers.0.weight"] == "fc2.weight"
