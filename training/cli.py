@@ -49,12 +49,19 @@ INTERRUPTED = 130
 @click.option("--threads", type=int, help="CPU threads (all cores).")
 @click.option("--sample-every", type=int, default=500, show_default=True, metavar="STEPS")
 @click.option("--save-every", type=int, default=500, show_default=True, metavar="STEPS")
+@click.option("--save-seconds", type=float, default=10.0, show_default=True, metavar="SECONDS")
 @click.option("--metrics", type=click.Path(path_type=Path), help="Default: NAME.metrics.jsonl.")
 @click.option("--samples", type=click.Path(path_type=Path), help="Default: NAME.samples/.")
 @click.option("--resume", is_flag=True, help="Continue the output checkpoint if it exists.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(**options: Any) -> None:
-    """Train RECIPE (dcgan, vae or gan-mlp) and write a checkpoint."""
+    """Train RECIPE (dcgan, vae or gan-mlp) and write a checkpoint.
+
+    The checkpoint is saved after the first step, then every --save-every steps and every
+    --save-seconds, whichever comes first. Ctrl-C and SIGTERM lose nothing: the current step is
+    ended and saved. After kill -9 or a power cut, --resume makes at most the steps since the last
+    save again, with the same result.
+    """
     _run(**options)
 
 
@@ -78,6 +85,7 @@ def _run(
     threads: int | None,
     sample_every: int,
     save_every: int,
+    save_seconds: float,
     metrics: Path | None,
     samples: Path | None,
     resume: bool,
@@ -87,6 +95,8 @@ def _run(
     for name, value in (("--sample-every", sample_every), ("--save-every", save_every)):
         if value < 1:
             raise OptionError(f"{name} {value} must be at least 1")
+    if not save_seconds >= 0:
+        raise OptionError(f"--save-seconds {save_seconds} must be 0 (each step) or more")
     if recipe not in RECIPES:
         raise OptionError(f"unknown recipe {recipe!r}; known are {', '.join(RECIPES)}")
     if output.exists() and not resume:
@@ -129,6 +139,7 @@ def _run(
         samples=samples or output.with_name(f"{name}.samples"),
         sample_every=sample_every,
         save_every=save_every,
+        save_seconds=save_seconds,
         progress=not quiet,
     )
     with logging_redirect_tqdm():

@@ -1,7 +1,8 @@
 """The training loop: steps, metrics, sample sheets, checkpoints.
 
 All randomness of step k comes from seeds derived from (seed, k), and batch k is a function of
-(seed, k), so a run that is resumed after a kill gives the weights of one that never stopped.
+(seed, k), so a run that is resumed after a kill gives the weights of one that never stopped: the
+steps since the last save are made again, with the same result.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from training.data.batches import Batches
 from training.ema import EMA
 from training.gan import GANTask
 from training.metrics import MetricsFile
+from training.saving import SaveSchedule
 from training.seeds import derive
 from training.settings import Settings
 from training.sheet import FixedSamples, diversity, save_sheet
@@ -37,13 +39,14 @@ _DIVERSITY_IMAGES = 1000
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a run writes, and how often (in steps)."""
+    """Where a run writes, and how often: in steps, and checkpoints by wall time [s] too."""
 
     checkpoint: Path
     metrics: Path
     samples: Path
     sample_every: int
     save_every: int
+    save_seconds: float = 10.0
     progress: bool = True
 
 
@@ -60,10 +63,13 @@ def train(
     task: Task = VAETask(settings) if settings.recipe == "vae" else GANTask(settings)
     ema = EMA(task.model, settings.ema_decay)
     progress = Progress(data.sha256())
+    saved = None
     if go_on and outputs.checkpoint.exists():
         progress = resume(outputs.checkpoint, settings, task, ema, progress.data_sha256)
         _log.info("resumed %s after %d steps", outputs.checkpoint, progress.step)
+        saved = progress.step
     step = progress.step
+    schedule = SaveSchedule(outputs.save_every, outputs.save_seconds, saved)
     watch = Watch(progress.won)
     batches = Batches(data, settings.batch_size, settings.seed, task.model.output_range)
     fixed = FixedSamples(task.model, settings.seed)
@@ -72,6 +78,7 @@ def train(
     def save() -> None:
         reached = Progress(progress.data_sha256, step, watch.won)
         pack(settings, identity, task, ema, reached).save(outputs.checkpoint)
+        schedule.note(step)
 
     with (
         _interrupts() as interrupted,
@@ -103,9 +110,10 @@ def train(
             bar.set_postfix(
                 {name: f"{value:.3g}" for name, value in metrics.items()}, refresh=False
             )
-            if step % outputs.save_every == 0:
+            if schedule.due(step):
                 save()
-        save()
+        if schedule.saved != step:
+            save()
     return step
 
 

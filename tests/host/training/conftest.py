@@ -70,7 +70,9 @@ def identity() -> Callable[[int], Identity]:
 def outputs(tmp_path: Path) -> Callable[..., Outputs]:
     """Outputs in a folder of their own."""
 
-    def make(folder: str = "run", sample_every: int = 2, save_every: int = 2) -> Outputs:
+    def make(
+        folder: str = "run", sample_every: int = 2, save_every: int = 2, save_seconds: float = 1e9
+    ) -> Outputs:
         root = tmp_path / folder
         return Outputs(
             checkpoint=root / "small.pt",
@@ -78,6 +80,7 @@ def outputs(tmp_path: Path) -> Callable[..., Outputs]:
             samples=root / "samples",
             sample_every=sample_every,
             save_every=save_every,
+            save_seconds=save_seconds,
             progress=False,
         )
 

@@ -105,6 +105,8 @@ def test_an_existing_checkpoint_is_not_overwritten(folder, tmp_path, call):
         (("dcgan", "--data", "digits", "--depth", "3"), "--depth"),
         (("dcgan", "--data", "digits", "--steps", "many"), "'many' is not a valid integer"),
         (("dcgan", "--data", "digits", "--sample-every", "0"), "--sample-every 0"),
+        (("dcgan", "--data", "digits", "--save-seconds", "-1"), "--save-seconds -1.0"),
+        (("dcgan", "--data", "digits", "--save-seconds", "nan"), "--save-seconds nan"),
         (("dcgan", "--data", "FOLDER", "--size", "48"), "size=48 must be a power of two"),
         (("dcgan", "--data", "FOLDER", "--size", "0"), "--size 0 must be at least 1"),
         (("dcgan", "--data", "FOLDER", "--channels", "2"), "--channels 2"),

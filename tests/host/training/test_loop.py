@@ -94,6 +94,32 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert [line["step"] for line in lines(whole)] == list(range(6))
 
 
+@pytest.mark.parametrize(
+    ("save_seconds", "kept"),
+    [pytest.param(0.0, 4, id="each-step"), pytest.param(1e9, 1, id="first-step-only")],
+)
+def test_a_kill_loses_the_steps_since_the_last_save_only(
+    save_seconds, kept, data, settings, identity, outputs, monkeypatch
+):
+    whole, broken = outputs("whole"), outputs("broken", save_every=100, save_seconds=save_seconds)
+    loop.train(settings(), data, identity(), whole)
+    real = loop.EMA.update
+
+    def update_or_die(self, module, step):
+        if step == 4:
+            raise KilledError
+        real(self, module, step)
+
+    monkeypatch.setattr(loop.EMA, "update", update_or_die)
+    with pytest.raises(KilledError):
+        loop.train(settings(), data, identity(), broken)
+    monkeypatch.undo()
+    assert read(broken).training["step"] == kept
+    loop.train(settings(), data, identity(), broken, go_on=True)
+    assert_same_run(whole, broken)
+    assert lines(whole) == lines(broken)
+
+
 def test_another_seed_gives_other_weights(data, settings, identity, outputs):
     loop.train(settings(steps=1), data, identity(), outputs("a"))
     loop.train(settings(steps=1, seed=1), data, identity(), outputs("b"))
