@@ -144,7 +144,6 @@ def _run(
     )
     with logging_redirect_tqdm():
         done = train(settings, images, identity, outputs, go_on=resume)
-    log.info("%s written", output)
     if done < settings.steps:
         log.info("interrupted after %d of %d steps; --resume continues", done, settings.steps)
         raise click.exceptions.Exit(INTERRUPTED)

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from engine.core.errors import OptionError
 from training.data import ImageData
 from training.data.batches import Batches
 from training.ema import EMA
@@ -56,7 +57,9 @@ def train(
     """Run the recipe on prepared data; gives the number of steps done.
 
     With `go_on` an existing checkpoint is continued. SIGINT and SIGTERM end the run after the
-    current step, with a checkpoint. Raises TrainingError when the run cannot succeed.
+    current step, with a checkpoint. Raises TrainingError when the run cannot succeed, OptionError
+    when the checkpoint is of another run or beyond `settings.steps`; a run that is done already is
+    left as it is.
     """
     torch.set_num_threads(settings.threads)
     torch.manual_seed(derive(settings.seed, "initialisation"))
@@ -67,6 +70,14 @@ def train(
     if go_on and outputs.checkpoint.exists():
         progress = resume(outputs.checkpoint, settings, task, ema, progress.data_sha256)
         _log.info("resumed %s after %d steps", outputs.checkpoint, progress.step)
+        if progress.step > settings.steps:
+            raise OptionError(
+                f"{outputs.checkpoint} has {progress.step} steps already, more than --steps "
+                f"{settings.steps}; ask for more, or name another output"
+            )
+        if progress.step == settings.steps:
+            _log.info("%s: all %d steps are already done", outputs.checkpoint, progress.step)
+            return progress.step
         saved = progress.step
     step = progress.step
     schedule = SaveSchedule(outputs.save_every, outputs.save_seconds, saved)
@@ -114,6 +125,7 @@ def train(
                 save()
         if schedule.saved != step:
             save()
+    _log.info("%s written", outputs.checkpoint)
     return step
 
 

@@ -152,6 +152,30 @@ def test_more_steps_continue_a_finished_run(data, settings, identity, outputs):
     assert_same(read(outputs("short")).weights, read(outputs("long")).weights)
 
 
+def snapshot(outputs):
+    files = [outputs.checkpoint, outputs.metrics, *sorted(outputs.samples.iterdir())]
+    return [(path, path.read_bytes(), path.stat().st_mtime_ns) for path in files]
+
+
+def test_fewer_steps_than_are_done_are_refused(data, settings, identity, outputs):
+    loop.train(settings(steps=3), data, identity(), outputs())
+    before = snapshot(outputs())
+    with pytest.raises(OptionError, match=r"has 3 steps already, more than --steps 2"):
+        loop.train(settings(steps=2), data, identity(), outputs(), go_on=True)
+    assert snapshot(outputs()) == before
+
+
+def test_a_finished_run_is_left_as_it_is(data, settings, identity, outputs, caplog):
+    caplog.set_level("INFO")
+    loop.train(settings(steps=3), data, identity(), outputs())
+    before = snapshot(outputs())
+    caplog.clear()
+    assert loop.train(settings(steps=3), data, identity(2), outputs(), go_on=True) == 3
+    assert "all 3 steps are already done" in caplog.text
+    assert "written" not in caplog.text
+    assert snapshot(outputs()) == before
+
+
 def test_other_settings_cannot_resume(data, settings, identity, outputs):
     loop.train(settings(steps=1), data, identity(), outputs())
     with pytest.raises(OptionError, match=r"lr was 0\.0002, is 0\.1"):
