@@ -108,7 +108,7 @@ def _run(
     from training.state import Identity
 
     log = logging.getLogger("training")
-    images = load(data, emoji_category=emoji_category, channels=channels)
+    images = load(data, emoji_category=emoji_category, channels=channels, size=size)
     settings = settings_for(
         recipe,
         images,

@@ -52,9 +52,8 @@ def command(
         torch.set_num_threads(threads)
     model = read(checkpoint)
     channels, size, _ = model.spec.output.shape
-    real = clean(
-        prepare(load(data, emoji_category=emoji_category, channels=channels), size, channels)
-    )
+    images = load(data, emoji_category=emoji_category, channels=channels, size=size)
+    real = clean(prepare(images, size, channels))
     if model.spec.classes and model.spec.classes != real.class_names:
         raise ArtifactError(
             f"{checkpoint} has classes {', '.join(model.spec.classes)}, --data {data} has "

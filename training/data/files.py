@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +26,19 @@ class ReadImages:
 
 
 def read_images(paths: Sequence[Path], channels: int, size: int | None = None) -> ReadImages:
-    """Read images as squares of one size: centre-cropped, resized where they differ.
+    """Read images as squares of one size: centre-cropped, each resized once, from its original.
 
-    `size` in pixels defaults to the side of the first readable image. Raises TrainingError when no
-    file can be read.
+    Images that differ become `size` pixels wide, by default the median of their sides. Images that
+    agree keep their own size, because `prepare` knows better whether to pad or to resize them.
+    Raises TrainingError when no file can be read.
     """
+    sides = [side for path in paths if (side := _side(path)) is not None]
+    if len(set(sides)) == 1 or size is None:
+        size = median_low(sides) if sides else None
     images: list[NDArray[np.uint8]] = []
     kept: list[int] = []
     broken: list[str] = []
-    resized = 0
+    resized: list[int] = []
     for index, path in enumerate(paths):
         try:
             with Image.open(path) as file:
@@ -42,10 +47,11 @@ def read_images(paths: Sequence[Path], channels: int, size: int | None = None) -
             broken.append(f"{path.name} ({error})")
             continue
         square = _centre_square(image)
-        size = size or square.width
+        side = square.width
+        size = size or side
         if square.width != size:
             square = square.resize((size, size), Image.Resampling.LANCZOS)
-            resized += 1
+            resized.append(side)
         images.append(np.asarray(square, dtype=np.uint8).reshape(size, size, channels))
         kept.append(index)
     if not images:
@@ -54,7 +60,11 @@ def read_images(paths: Sequence[Path], channels: int, size: int | None = None) -
     if broken:
         report.append(f"{len(broken)} broken files skipped: {_some(broken)}")
     if resized:
-        report.append(f"{resized} images resized to {size}x{size}")
+        smallest, largest = min(resized), max(resized)
+        sides_text = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
+        report.append(
+            f"{len(resized)} images resized to {size}x{size}, from sides of {sides_text} pixels"
+        )
     return ReadImages(np.stack(images), np.array(kept, dtype=np.int64), tuple(report))
 
 
@@ -68,6 +78,16 @@ def flatten(image: Image.Image, channels: int) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("L" if channels == 1 else "RGB")
+
+
+def _side(path: Path) -> int | None:
+    """The shorter side, from the header alone; None for a file that cannot be opened."""
+    try:
+        with Image.open(path) as file:
+            return min(file.size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        # `read_images` reports it when it tries to read the pixels.
+        return None
 
 
 def _centre_square(image: Image.Image) -> Image.Image:

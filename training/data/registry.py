@@ -22,16 +22,23 @@ def names() -> tuple[str, ...]:
     return (*_LOADERS, f"{_FOLDER}PATH")
 
 
-def load(name: str, *, emoji_category: str | None = None, channels: int | None = None) -> ImageData:
+def load(
+    name: str,
+    *,
+    emoji_category: str | None = None,
+    channels: int | None = None,
+    size: int | None = None,
+) -> ImageData:
     """The data set `name`, uncleaned, in its own size.
 
-    `emoji_category` belongs to emoji, `channels` (1 or 3) to folders. Raises OptionError for an
+    `emoji_category` belongs to emoji, `channels` (1 or 3) to folders; `size` in pixels is what the
+    images of a folder are read at where they differ. Raises OptionError for an
     unknown name or an option that does not belong.
     """
     if emoji_category is not None and name != "emoji":
         raise OptionError(f"--emoji-category belongs to --data emoji, not to {name!r}")
     if name.startswith(_FOLDER):
-        return folder.load(Path(name.removeprefix(_FOLDER)), channels or 3)
+        return folder.load(Path(name.removeprefix(_FOLDER)), channels or 3, size)
     if name not in _LOADERS:
         raise OptionError(f"unknown data {name!r}; known are {', '.join(names())}")
     if emoji_category is not None:

@@ -43,11 +43,29 @@ def test_broken_files_are_skipped_and_reported(tmp_path):
     assert "missing.png" in read.report[1]
 
 
-def test_odd_shapes_are_cropped_and_resized_to_the_first(tmp_path):
-    paths = [save(tmp_path / "a.png"), save(tmp_path / "b.png", size=(30, 12))]
+def test_odd_shapes_are_cropped_and_resized_to_the_median_side(tmp_path):
+    sizes = [(4, 4), (30, 12), (12, 12), (12, 40), (50, 90)]
+    paths = [save(tmp_path / f"{i}.png", size=size) for i, size in enumerate(sizes)]
     read = read_images(paths, channels=1)
-    assert read.images.shape == (2, 8, 8, 1)
-    assert "1 images resized to 8x8" in read.report
+    assert read.images.shape == (5, 12, 12, 1)
+    assert "2 images resized to 12x12, from sides of 4 to 50 pixels" in read.report
+
+
+def test_a_small_first_file_does_not_blur_the_others(tmp_path):
+    rng = np.random.default_rng(0)
+    large = Image.fromarray(rng.integers(0, 256, (64, 64, 3)).astype(np.uint8))
+    large.save(tmp_path / "b.png")
+    read = read_images([save(tmp_path / "a.png"), tmp_path / "b.png"], channels=3, size=32)
+    straight = large.resize((32, 32), Image.Resampling.LANCZOS)
+    assert np.array_equal(read.images[1], np.asarray(straight))
+    assert "2 images resized to 32x32, from sides of 8 to 64 pixels" in read.report
+
+
+def test_images_of_one_size_keep_it(tmp_path):
+    paths = [save(tmp_path / "a.png", size=(28, 28)), save(tmp_path / "b.png", size=(28, 28))]
+    read = read_images(paths, channels=1, size=32)
+    assert read.images.shape == (2, 28, 28, 1)
+    assert read.report == ("2 images read",)
 
 
 def test_nothing_readable_is_an_error_with_the_names(tmp_path):

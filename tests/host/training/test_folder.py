@@ -29,6 +29,14 @@ def test_labels_stay_right_when_a_file_is_broken(tmp_path):
     assert load(f"folder:{tmp_path}").labels.tolist() == [0, 1]
 
 
+def test_the_asked_size_reaches_the_files(tmp_path):
+    save(tmp_path / "1.png", "red")
+    Image.new("RGB", (50, 40)).save(tmp_path / "2.png")
+    assert load(f"folder:{tmp_path}", size=32).images.shape == (2, 32, 32, 3)
+    with pytest.raises(OptionError, match="--size 0 must be at least 1"):
+        load(f"folder:{tmp_path}", size=0)
+
+
 def test_a_flat_folder_is_one_class_and_can_be_grey(tmp_path):
     save(tmp_path / "1.png", "red")
     data = load(f"folder:{tmp_path}", channels=1)
