@@ -105,7 +105,7 @@ def train(
             started = time.perf_counter()
             torch.manual_seed(derive(settings.seed, "step", step))
             metrics = task.step(*batches.at(step))
-            watch.check(step, metrics)
+            watch.check(step, metrics, schedule.saved)
             ema.update(task.model, step)
             line = {"step": step, **metrics}
             line["images_per_s"] = settings.batch_size / (time.perf_counter() - started)

@@ -48,6 +48,8 @@ def settings_for(
         raise OptionError(f"--width does not apply to {name}")
     if name == "vae" and "loss" in options:
         raise OptionError("--loss is an option of the GANs; for vae there is --kl-weight")
+    if name == "vae" and "label_smoothing" in options:
+        raise OptionError("--label-smoothing is an option of the GANs; vae has no discriminator")
     if name != "vae" and "kl_weight" in options:
         raise OptionError(f"--kl-weight is an option of vae, not of {name}")
     if name == "vae" and "augment" in options:

@@ -224,9 +224,18 @@ def test_nan_stops_with_a_message_and_leaves_the_last_checkpoint(
     loop.train(settings(steps=2), data, identity(), out)
     before = out.checkpoint.read_bytes()
     monkeypatch.setattr(gan, "generator_loss", lambda fake, kind: fake.mean() * float("nan"))
-    with pytest.raises(TrainingError, match=r"step 2: g_loss is nan.*--lr"):
+    with pytest.raises(TrainingError, match=r"step 2: g_loss is nan.*after 2 steps"):
         loop.train(settings(), data, identity(), out, go_on=True)
     assert out.checkpoint.read_bytes() == before
+
+
+def test_nan_in_the_first_step_says_that_nothing_was_saved(
+    data, settings, identity, outputs, monkeypatch
+):
+    monkeypatch.setattr(gan, "generator_loss", lambda fake, kind: fake.mean() * float("nan"))
+    with pytest.raises(TrainingError, match=r"step 0: g_loss is nan.*No checkpoint was written"):
+        loop.train(settings(), data, identity(), outputs())
+    assert not outputs().checkpoint.exists()
 
 
 @pytest.mark.parametrize("recipe", ["dcgan", "vae", "gan-mlp"])

@@ -54,6 +54,7 @@ def test_given_options_win(data):
         ("pixelcnn", {}, r"'pixelcnn'.*dcgan, vae, gan-mlp"),
         ("gan-mlp", {"width": 8}, r"--width"),
         ("vae", {"loss": "minimax"}, r"--loss"),
+        ("vae", {"label_smoothing": 0.1}, r"--label-smoothing is an option of the GANs"),
         ("vae", {"augment": ("flip",)}, r"--augment"),
         ("dcgan", {"kl_weight": 1.0}, r"--kl-weight"),
         ("dcgan", {"epochs": 2, "steps": 3}, r"exclude each other"),
