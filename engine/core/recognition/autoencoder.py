@@ -20,6 +20,8 @@ _ENCODER = re.compile(r"(^|\.)(enc|encode|encoder)[^.]*(\.|$)", re.IGNORECASE)
 _DECODER = re.compile(r"(^|\.)(dec|decode|decoder|final_layer)[^.]*(\.|$)", re.IGNORECASE)
 _MEAN = re.compile(r"(mu|mean|loc)\d*$", re.IGNORECASE)
 _LOGVAR = re.compile(r"(log_?var|log_?sigma\w*|log_?std|var|sigma|std|lv)\d*$", re.IGNORECASE)
+_DEVIATION = re.compile(r"(std\d*|sigma)$", re.IGNORECASE)
+_VARIANCE = re.compile(r"(?<!log)(?<!log_)var\d*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,24 @@ class Halves:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Arguments of `engine.models.chain.ChainEncoder`, its weights and their source keys."""
+    """Arguments of `engine.models.chain.ChainEncoder`, its weights and their source keys.
+
+    notes: what was assumed about it, as lines for the user.
+    """
 
     arguments: dict[str, Any]
     weights: dict[str, Array]
     sources: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
-def halves(parts: Sequence[Part]) -> Halves | None:
-    """Split an autoencoder at its latent, None if the parts do not look like one."""
+def halves(parts: Sequence[Part], classes: int | None = None) -> Halves | None:
+    """Split an autoencoder at its latent, None if the parts do not look like one.
+
+    classes: what the decoder may take beyond the latent.
+    """
     weighted = [part for part in parts if part.kind in ("linear", "conv")]
-    heads = _heads(weighted)
+    heads = _heads(weighted, classes or 0)
     decoding = [part for part in parts if _DECODER.search(part.name)]
     encoding = [part for part in parts if _ENCODER.search(part.name) and part not in decoding]
     if heads is None and not (decoding and encoding):
@@ -67,6 +76,11 @@ def build_encoder(split: Halves, sample: tuple[int, ...], style: Style) -> Encod
     """The encoder as records. Raises ArtifactError with the reason if it is not clear."""
     if split.heads is None:
         raise ArtifactError("no two layers of equal shape give a mean and a log variance")
+    spread = split.heads[1].name
+    if _DEVIATION.search(spread):
+        raise ArtifactError(
+            f"its head {spread!r} gives a deviation by its name, not a log variance"
+        )
     heads = [_head(part) for part in split.heads]
     trunk = [part for part in split.encoder if part.name != split.heads[0].name]
     steps = fill_gaps([*wire(trunk, shrinking=True), heads[0]], growing=False)
@@ -101,10 +115,13 @@ def build_encoder(split: Halves, sample: tuple[int, ...], style: Style) -> Encod
         name: layer_record(node) for name, node in zip(("mean", "logvar"), heads, strict=True)
     }
     arguments = {"layers": [record for record, _ in emitted[:-1]], **records}
-    return Encoder(arguments, weights, sources)
+    notes: tuple[str, ...] = ()
+    if _VARIANCE.search(spread):
+        notes = (f"encoder: the head {spread!r} was taken for a log variance",)
+    return Encoder(arguments, weights, sources, notes)
 
 
-def _heads(weighted: Sequence[Part]) -> tuple[Part, Part] | None:
+def _heads(weighted: Sequence[Part], classes: int) -> tuple[Part, Part] | None:
     """Two layers side by side: by their names, or by shapes that cannot run one after the other."""
     for mean in weighted:
         for logvar in weighted:
@@ -112,10 +129,18 @@ def _heads(weighted: Sequence[Part]) -> tuple[Part, Part] | None:
                 names = [part.name.rpartition(".")[2] for part in (mean, logvar)]
                 if _MEAN.search(names[0]) and _LOGVAR.search(names[1]):
                     return mean, logvar
+    conditions = {0, classes}
+    if weighted and weighted[0].kind == weighted[-1].kind == "linear":
+        # An encoder of fully connected layers takes a sample and its class.
+        conditions.add(max(0, weighted[0].weight.shape[1] - weighted[-1].weight.shape[0]))
     for first, second in itertools.pairwise(weighted):
         latent, features = first.weight.shape[:2]
         others = [part for part in weighted if part is not first and part is not second]
-        taken = any(latent in part.weight.shape[:2] for part in others)
+        taken = any(
+            latent + condition in part.weight.shape[:2]
+            for part in others
+            for condition in conditions
+        )
         if first.weight.shape == second.weight.shape and latent != features and taken:
             return first, second
     return None
