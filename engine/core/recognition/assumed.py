@@ -55,7 +55,7 @@ def _geometry(records: tuple[Record, ...]) -> list[str]:
     upsample = ""
     for record in records:
         if record["op"] == "upsample":
-            upsample = "nearest upsampling by 2, "
+            upsample = f"{record.get('mode', 'nearest')} upsampling by 2, "
         if record["op"] in ("conv", "conv_transpose"):
             described.append(upsample + _one(record))
             upsample = ""

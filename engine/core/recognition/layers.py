@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.core.errors import ArtifactError
+from engine.core.errors import ArtifactError, OptionError
 from engine.core.recognition.gaps import Step
 from engine.core.recognition.geometry import Geometry, Sized, final_side, layouts
 from engine.core.recognition.parts import Array, Part
@@ -25,6 +25,7 @@ class Style:
     output_activation: str
     batch_norm_eps: float | Sequence[float] = 1e-5
     slope: float = 0.2
+    upsample_mode: str = "nearest"
 
     def eps(self, index: int) -> float:
         """Of the index-th batch norm; the last value of a list serves all that follow."""
@@ -150,7 +151,7 @@ def emit(
             dims = node.dims
             yield {"op": "reshape", "shape": [node.inputs, *(start,) * dims]}, None
         if step.upsample:
-            yield {"op": "upsample", "scale": 2}, None
+            yield _upsample(step, style.upsample_mode), None
         if isinstance(step.layer, Node):
             if dims and not step.layer.spatial:
                 yield {"op": "flatten"}, None
@@ -161,6 +162,18 @@ def emit(
             yield norm_record(step.layer, dims, style.eps(next(norms))), step.layer
         else:
             yield {"op": "prelu", "features": len(step.layer.weight)}, step.layer
+
+
+def _upsample(step: Step, mode: str) -> Record:
+    record: Record = {"op": "upsample", "scale": 2}
+    if mode == "nearest":
+        return record
+    if isinstance(step.layer, Node) and step.layer.dims != 2:
+        raise OptionError(
+            f"upsample_mode={mode!r} needs maps of 2 dimensions, {step.layer.part.name!r} takes "
+            f"{step.layer.dims}; leave it at nearest"
+        )
+    return {**record, "mode": mode}
 
 
 def _nodes(steps: Sequence[Step]) -> list[Node]:

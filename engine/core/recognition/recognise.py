@@ -22,9 +22,11 @@ from engine.core.recognition.layers import Chain, Style, build_chain, geometries
 from engine.core.recognition.parts import Array, Part, read_parts
 from engine.core.recognition.state_dict import find_state_dict, generator_part, unwrapped
 from engine.core.recognition.style import Patch, Settings, default_settings
-from engine.core.recognition.wiring import Node, start_side, wire
+from engine.core.recognition.wiring import Node, directed, start_side, wire
 
 _LAYOUTS = 8
+# Each direction that is tried runs the network; deep ones have many square layers.
+_FLIPPED = 6
 _BRANCHING = re.compile(
     r"(^|[._])(shortcut|skip|res(idual|block|net|blocks)?|attn|attention|to_?rgb|style|mapping|noise"
     r"|down(s|sample)?|unet|conv_sc|c_sc)\d*([._]|$)",
@@ -89,8 +91,8 @@ def _recognise(
             raise ArtifactError(f"the layer {part.name!r} belongs to a network with branches")
     embeddings = [part for part in parts if part.kind == "embedding"]
     parts = [part for part in parts if part.kind != "embedding"]
-    split = halves(parts)
-    layers = wire(split.decoder if split else parts)
+    split = halves(parts, classes)
+    layers = directed(wire(split.decoder if split else parts), overrides.get("transposed"))
     nodes = [layer for layer in layers if isinstance(layer, Node)]
     _check_generator(nodes)
     steps = fill_gaps(layers)
@@ -221,7 +223,7 @@ def _encoder(
         encoder = build_encoder(split, sample, style)
     except ArtifactError as error:
         return None, (f"encoder: left out, {error}",)
-    return encoder, (f"encoder: hidden activations {settings.hidden_activation}",)
+    return encoder, (f"encoder: hidden activations {settings.hidden_activation}", *encoder.notes)
 
 
 def _alternatives(
@@ -233,9 +235,40 @@ def _alternatives(
 ) -> dict[str, list[Patch]]:
     """What else could be, for the settings that the user left open."""
     options = settings.alternatives(steps, conditional=bool(embeddings))
+    if layouts:
+        options["transposed"] = _flipped(steps, layouts[0])
     if len(layouts) > 1:
-        options["geometry"] = [
-            {"geometry": [[item.stride, item.padding, item.output_padding] for item in layout]}
-            for layout in layouts[1:_LAYOUTS]
+        options["geometry"] = [{"geometry": _listed(layout)} for layout in layouts[1:_LAYOUTS]]
+    decided = {name for name, value in overrides.items() if value is not None}
+    return {
+        name: left
+        for name, patches in options.items()
+        if (left := [patch for patch in patches if not decided & patch.keys()])
+    }
+
+
+def _flipped(steps: Sequence[Step], layout: Sequence[Geometry]) -> list[Patch]:
+    """Other directions of odd kernels with as many inputs as outputs: of all, or of one."""
+    nodes = [step.layer for step in steps if isinstance(step.layer, Node) and step.layer.spatial]
+    square = [
+        index
+        for index, node in enumerate(nodes)
+        if index and node.inputs == node.outputs and node.kernel[0] % 2
+    ]
+    chosen = [set(square)] if len(square) > 1 else []
+    patches: list[Patch] = []
+    for flips in (chosen + [{index} for index in square])[:_FLIPPED]:
+        directions = [node.transposed != (index in flips) for index, node in enumerate(nodes)]
+        # With the usual geometry (None), and with one that keeps the size of the maps.
+        same = [
+            Geometry(1, node.kernel[0] // 2) if index in flips else item
+            for index, (node, item) in enumerate(zip(nodes, layout, strict=True))
         ]
-    return {name: patches for name, patches in options.items() if name not in overrides}
+        patches += [
+            {"transposed": directions, "geometry": geometry} for geometry in (None, _listed(same))
+        ]
+    return patches
+
+
+def _listed(layout: Sequence[Geometry]) -> list[list[int]]:
+    return [[item.stride, item.padding, item.output_padding] for item in layout]

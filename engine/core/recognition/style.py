@@ -15,7 +15,8 @@ from engine.core.recognition.wiring import Node
 
 Patch = Mapping[str, Any]
 
-_RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
+# What the bounded activations span.
+RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 _ACTIVATIONS = (
     "relu",
     "leaky_relu",
@@ -32,6 +33,7 @@ _CHOICES: Mapping[str, Sequence[Any]] = {
     "hidden_activation": _ACTIVATIONS,
     "output_activation": _ACTIVATIONS,
     "combine": ("first", "last"),
+    "upsample_mode": ("nearest", "bilinear"),
     "latent_distribution": ("normal", "uniform"),
 }
 # PyTorch-GAN (github.com/eriklindernoren/PyTorch-GAN) passes 0.8 as eps, and many copied it.
@@ -42,8 +44,10 @@ _PYTORCH_GAN_EPS = 0.8
 class Settings:
     """What a user may override with --arch-args, for a network that was recognised.
 
-    geometry: [stride, padding, output_padding] of each convolution. projection_activation: whether
-    an activation follows the linear layer in front of the convolutions (None: by the indices).
+    geometry: [stride, padding, output_padding] of each convolution. transposed: whether each
+    convolution is transposed, which only layers of equal inputs and outputs leave open.
+    projection_activation: whether an activation follows the linear layer in front of the
+    convolutions (None: by the indices).
     """
 
     hidden_activation: str = "relu"
@@ -53,6 +57,8 @@ class Settings:
     combine: str = "last"
     latent_distribution: str = "normal"
     projection_activation: bool | None = None
+    transposed: Sequence[bool] | None = None
+    upsample_mode: str = "nearest"
     geometry: Sequence[Sequence[int]] | None = None
     output_shape: tuple[int, ...] | None = None
 
@@ -75,12 +81,16 @@ class Settings:
     def style(self) -> Style:
         """The part that the layers need."""
         return Style(
-            self.hidden_activation, self.output_activation, self.batch_norm_eps, self.slope
+            self.hidden_activation,
+            self.output_activation,
+            self.batch_norm_eps,
+            self.slope,
+            self.upsample_mode,
         )
 
     def output_range(self) -> tuple[float, float]:
         """What the output activation spans; [-1, 1] for one without bounds."""
-        return _RANGES.get(self.output_activation, (-1.0, 1.0))
+        return RANGES.get(self.output_activation, (-1.0, 1.0))
 
     def with_projection(self, steps: Sequence[Step]) -> list[Step]:
         """The steps with or without the activation behind the projection."""
@@ -108,6 +118,12 @@ class Settings:
             for name, slope in (("relu", self.slope), ("leaky_relu", 0.2))
             if name != self.hidden_activation
         ]
+        upsampled = [step.layer for step in steps if step.upsample]
+        if any(isinstance(layer, Node) and layer.dims == 2 for layer in upsampled):
+            mode = "bilinear" if self.upsample_mode == "nearest" else "nearest"
+            # Each hides the other.
+            both = [{**patch, "upsample_mode": mode} for patch in options["hidden_activation"]]
+            options["upsample_mode"] = [{"upsample_mode": mode}, *both]
         options["batch_norm_eps"] = [
             {"batch_norm_eps": eps}
             for eps in (1e-5, _PYTORCH_GAN_EPS)

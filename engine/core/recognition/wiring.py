@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.core.errors import ArtifactError
+from engine.core.errors import ArtifactError, OptionError
 from engine.core.recognition.parts import Part, natural
 
 _SEARCHED = 20000
@@ -142,6 +142,34 @@ def _decided(nodes: Sequence[Node], transposed: bool) -> list[Node]:
         if node.spatial and node.inputs == node.outputs
         else node
         for node in nodes
+    ]
+
+
+def directed(layers: Sequence[Node | Part], transposed: Sequence[bool] | None) -> list[Node | Part]:
+    """The layers with the user's direction of each convolution; None leaves them as they are.
+
+    Raises OptionError for another number of convolutions, and for one whose channels forbid it.
+    """
+    if transposed is None:
+        return list(layers)
+    nodes = [layer for layer in layers if isinstance(layer, Node) and layer.spatial]
+    if len(nodes) != len(transposed):
+        raise OptionError(
+            f"transposed names {len(transposed)} convolutions, the network has {len(nodes)}"
+        )
+    for node, wanted in zip(nodes, transposed, strict=True):
+        if node.transposed != wanted and node.inputs != node.outputs:
+            raise OptionError(
+                f"transposed={list(transposed)}: the layer {node.part.name!r} with the weight "
+                f"{list(node.part.weight.shape)} leads from {node.inputs} to {node.outputs} "
+                f"channels only if it is {node.transposed} for it"
+            )
+    given = iter(transposed)
+    return [
+        replace(layer, transposed=next(given))
+        if isinstance(layer, Node) and layer.spatial
+        else layer
+        for layer in layers
     ]
 
 

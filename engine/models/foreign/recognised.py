@@ -9,10 +9,11 @@ from typing import Any
 
 from torch import Tensor
 
-from engine.core.errors import ArtifactError
+from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions, refuse_options
 from engine.core.recognition.recognise import Recognised, recognise
 from engine.core.recognition.state_dict import Found, find_state_dict, is_tensor, unwrapped
+from engine.core.recognition.style import RANGES
 from engine.core.spec import Noise
 from engine.models.chain import NAME
 from engine.models.foreign.evidence import build_recognised, settle
@@ -36,9 +37,10 @@ def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGene
     if own is not None:
         return own
     arrays = as_arrays(values, path)
+    given = {**output_activation(options), **options.arch_args}
 
     def reading(overrides: Mapping[str, Any]) -> Recognised:
-        return _recognise(arrays, path, options, {**options.arch_args, **overrides})
+        return _recognise(arrays, path, options, {**given, **overrides})
 
     found, evidence = settle(reading, path)
     module = build_recognised(found, path)
@@ -62,6 +64,33 @@ def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGene
         arch_args=found.arguments,
         assumptions=(*found.assumptions, evidence),
     )
+
+
+def output_activation(options: LoadOptions) -> dict[str, str]:
+    """The output activation that the user's output range asks for, as an override.
+
+    Raises OptionError where the two contradict each other, or the range fits no activation.
+    """
+    if options.output_range is None:
+        return {}
+    low, high = options.output_range
+    asked = f"output_range={low:g}:{high:g}"
+    fitting = next((name for name, span in RANGES.items() if span == (low, high)), None)
+    explicit = options.arch_args.get("output_activation")
+    if explicit is None:
+        if fitting is None:
+            raise OptionError(
+                f"{asked} fits neither tanh (-1:1) nor sigmoid (0:1), which recognised networks "
+                'end in; say what is at the end: --arch-args \'{"output_activation": "identity"}\''
+            )
+        return {"output_activation": fitting}
+    span = RANGES.get(str(explicit))
+    if span is not None and span != (low, high):
+        raise OptionError(
+            f"{asked} contradicts output_activation={explicit!r}, which spans "
+            f"{span[0]:g}:{span[1]:g}; leave one of the two out"
+        )
+    return {}
 
 
 def _load_own(values: Any, path: Path, options: LoadOptions) -> LoadedGenerator | None:

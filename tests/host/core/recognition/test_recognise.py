@@ -279,3 +279,41 @@ def test_either_head_of_a_vae_may_come_first(heads: tuple[str, str]) -> None:
     assert found.key_map["encoder.mean.weight"] == "fc_mean.weight"
     assert found.key_map["encoder.logvar.weight"] == "fc_logvar.weight"
     assert found.key_map["decoder.layers.0.weight"] == "fc2.weight"
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("std", "encoder: left out, its head 'std' gives a deviation"),
+        ("fc_sigma", "encoder: left out, its head 'fc_sigma' gives a deviation"),
+        ("fc_var", "encoder: the head 'fc_var' was taken for a log variance"),
+    ],
+)
+def test_heads_that_are_not_called_log_variance(head: str, line: str) -> None:
+    tensors = state(
+        enc=conv(100, 784, bias=100),
+        mu=conv(12, 100, bias=12),
+        **{head: conv(12, 100, bias=12)},
+        dec=conv(100, 12, bias=100),
+        out=conv(784, 100, bias=784),
+    )
+    found = recognise(tensors)
+    assert found.arguments["latent"] == 12
+    assert (found.arguments["encoder"] is None) == ("left out" in line)
+    assert any(text.startswith(line) for text in found.assumptions)
+
+
+@pytest.mark.parametrize("classes", [None, 10])
+def test_conditional_vae_of_fully_connected_layers(classes: int | None) -> None:
+    tensors = state(
+        fc1=conv(40, 794, bias=40),
+        fc21=conv(20, 40, bias=20),
+        fc22=conv(20, 40, bias=20),
+        fc3=conv(40, 30, bias=40),
+        fc4=conv(784, 40, bias=784),
+    )
+    found = recognise(tensors, classes=classes)
+    assert (found.family, found.output) == ("vae", (1, 28, 28))
+    assert (found.arguments["latent"], found.arguments["classes"]) == (20, 10)
+    assert found.arguments["combine"] == "last"
+    assert any("encoder: left out, it takes 794 values" in line for line in found.assumptions)

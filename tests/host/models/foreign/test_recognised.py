@@ -175,8 +175,40 @@ def test_output_range_and_activation_of_the_user(
         arch_args={"output_activation": "sigmoid"},
     )
     assert loaded.spec.output.range == (0.0, 1.0)
-    loaded = load(strangers.dcgan().state_dict(), tmp_path / "a.pt", output_range=(0.0, 255.0))
+    network = strangers.column(strangers.dcgan())
+    network.main[-1] = nn.Sigmoid()
+    loaded = load(network.state_dict(), tmp_path / "a.pt", output_range=(0.0, 1.0))
+    assert loaded.spec.output.range == (0.0, 1.0)
+    same_samples(loaded, network.eval(), 12, 0)
+    loaded = load(
+        network.state_dict(),
+        tmp_path / "a.pt",
+        output_range=(0.0, 255.0),
+        arch_args={"output_activation": "identity"},
+    )
     assert loaded.spec.output.range == (0.0, 255.0)
+
+
+@pytest.mark.parametrize(
+    ("output_range", "activation", "message"),
+    [
+        ((0.0, 1.0), "tanh", "output_range=0:1 contradicts output_activation='tanh'.*-1:1"),
+        ((-1.0, 1.0), "sigmoid", "output_range=-1:1 contradicts output_activation='sigmoid'"),
+        ((0.0, 255.0), None, "output_range=0:255 fits neither tanh .* nor sigmoid"),
+    ],
+    ids=["tanh", "sigmoid", "neither"],
+)
+def test_output_range_that_contradicts_the_activation(
+    output_range: tuple[float, float],
+    activation: str | None,
+    message: str,
+    tmp_path: Path,
+    strangers: SimpleNamespace,
+) -> None:
+    arguments = {"output_activation": activation} if activation else {}
+    state = strangers.dcgan().state_dict()
+    with pytest.raises(OptionError, match=message):
+        load(state, tmp_path / "a.pt", output_range=output_range, arch_args=arguments)
 
 
 def test_faces_of_gan_face_generate(tmp_path: Path) -> None:
