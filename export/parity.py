@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engine.backends._onnx_session import open_session
 from engine.core.errors import ExportError, NumericalError
 from engine.core.spec import GeneratorSpec
+from engine.models.infer import first_line
 from export.graph import example_inputs, input_names, output_names
 
 # float32 sums of a few thousand products in two different orders stay an order below this.
@@ -31,6 +32,10 @@ def check_module(module: nn.Module, spec: GeneratorSpec, entry_point: str) -> No
     """
     inputs = example_inputs(spec, entry_point, BATCHES[-1])
     together = run_module(module, inputs)
+    if spec.classes:
+        # Few samples need not meet the last class, where a table that is too small would show.
+        labels = torch.full_like(inputs[1], len(spec.classes) - 1)
+        run_module(module, (inputs[0], labels))
     if any(not np.isfinite(array).all() for array in together):
         raise NumericalError(
             f"{spec.name}: the {entry_point} gives NaN or infinity for standard inputs; "
@@ -41,12 +46,9 @@ def check_module(module: nn.Module, spec: GeneratorSpec, entry_point: str) -> No
             f"{spec.name}: the {entry_point} gives other outputs each time for the same input; it "
             "draws random numbers in forward (noise layers, dropout): make them inputs"
         )
-    try:
-        alone = run_module(module, tuple(tensor[:1] for tensor in inputs))
-        apart = error(alone, [array[:1] for array in together])
-    # Batch norm on the statistics of one sample raises instead of giving zeros.
-    except (ValueError, RuntimeError):
-        apart = float("inf")
+    # Batch norm on the statistics of one sample raises, with a message that says so.
+    alone = run_module(module, tuple(tensor[:1] for tensor in inputs))
+    apart = error(alone, [array[:1] for array in together])
     if not apart <= TOLERANCE:
         raise ExportError(
             f"{spec.name}: a sample of the {entry_point} depends on its neighbours in the batch "
@@ -58,7 +60,7 @@ def check_module(module: nn.Module, spec: GeneratorSpec, entry_point: str) -> No
 def graph_error(path: Path, module: nn.Module, spec: GeneratorSpec, entry_point: str) -> float:
     """Largest error of an ONNX file against a module over batches of 1 and 5 samples.
 
-    Raises ExportError beyond `TOLERANCE`.
+    Raises ExportError beyond `TOLERANCE`, or if one of the two does not run.
     """
     session = open_session(path)
     worst = 0.0
@@ -66,7 +68,14 @@ def graph_error(path: Path, module: nn.Module, spec: GeneratorSpec, entry_point:
         inputs = example_inputs(spec, entry_point, batch, start=batch)
         names = input_names(spec, entry_point)
         feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
-        outputs = session.run(output_names(spec, entry_point), feed)
+        try:
+            outputs = session.run(output_names(spec, entry_point), feed)
+        # onnxruntime's errors have no base class of their own.
+        except Exception as failure:
+            raise ExportError(
+                f"{spec.name}: onnxruntime cannot run the exported {entry_point} on a batch of "
+                f"{batch}: {first_line(failure)}; nothing was written"
+            ) from failure
         worst = max(worst, error(outputs, run_module(module, inputs)))
     # NaN fails every comparison, so ask for what is right.
     if not worst <= TOLERANCE:
@@ -78,11 +87,20 @@ def graph_error(path: Path, module: nn.Module, spec: GeneratorSpec, entry_point:
 
 
 def run_module(module: nn.Module, inputs: tuple[Tensor, ...]) -> Arrays:
-    """Outputs of a module as arrays."""
-    with torch.inference_mode():
-        outputs = module(*inputs)
-    tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    return [tensor.numpy() for tensor in tensors]
+    """Outputs of a module as arrays. Raises ExportError if it does not run on these inputs."""
+    shapes = ", ".join(str(list(tensor.shape)) for tensor in inputs)
+    try:
+        with torch.inference_mode():
+            outputs = module(*inputs)
+        tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        return [tensor.numpy() for tensor in tensors]
+    # Anything can go wrong in a stranger's code; the reason is passed on.
+    except Exception as failure:
+        raise ExportError(
+            f"the network does not run on inputs of shape {shapes}: {first_line(failure)}; a "
+            "generator takes batches of any size, one sample too, and each of its classes: check "
+            "--classes, and forward for a fixed batch or statistics of the batch"
+        ) from failure
 
 
 def error(

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 import engine
 from engine import latents
 from engine.core.errors import ExportError, NumericalError, OptionError
-from engine.core.spec import SPEC_KEY, GeneratorSpec, Noise, Output
+from engine.core.spec import SPEC_KEY, Condition, GeneratorSpec, Noise, Output
 from engine.models.load import load_generator
 from engine.models.loaded import LoadedGenerator
 from export.onnx import export_onnx
+from export.parity import graph_error
 
 ALL = ["dcgan", "dcgan-classes", "vae", "vae-classes", "gan-mlp"]
 
@@ -193,6 +194,24 @@ class BatchStatistics(nn.Module):
         return out
 
 
+class FixedBatch(nn.Module):
+    def __init__(self, batch: int) -> None:
+        super().__init__()
+        self.batch = batch
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z.reshape(self.batch, 3, 1, 1)
+
+
+class FiveClasses(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(5, 3)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return (z + self.table(labels))[:, :, None, None]
+
+
 class Branches(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return (z if z.sum() > 0 else -z)[:, :, None, None]
@@ -208,11 +227,21 @@ class Nan(nn.Module):
     [
         (Noisy(), ExportError, "draws random numbers in forward"),
         (Neighbours(), ExportError, "depends on its neighbours in the batch"),
-        (BatchStatistics(), ExportError, "depends on its neighbours in the batch"),
+        (BatchStatistics(), ExportError, r"more than 1 value per channel.*statistics of the batch"),
+        (FixedBatch(5), ExportError, r"inputs of shape \[1, 3\].*fixed batch"),
+        (FixedBatch(2), ExportError, r"inputs of shape \[5, 3\].*fixed batch"),
         (Branches(), ExportError, "cannot be expressed in ONNX"),
         (Nan(), NumericalError, "gives NaN or infinity"),
     ],
-    ids=["noise", "neighbours", "batch-statistics", "control-flow", "nan"],
+    ids=[
+        "noise",
+        "neighbours",
+        "batch-statistics",
+        "batch-of-5",
+        "batch-of-2",
+        "control-flow",
+        "nan",
+    ],
 )
 def test_refuses_and_leaves_nothing(
     network: nn.Module, kind: type[Exception], message: str, tmp_path: Path
@@ -220,6 +249,24 @@ def test_refuses_and_leaves_nothing(
     with pytest.raises(kind, match=message):
         export_onnx(wrap(network, (3,), (3, 1, 1)), tmp_path / "bad.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_classes_than_the_network_has(tmp_path: Path) -> None:
+    loaded = wrap(FiveClasses(), (3,), (3, 1, 1))
+    nine = loaded.spec.replace(condition=Condition(names=tuple("abcdefghi")))
+    loaded = LoadedGenerator(nine, loaded.entry_points, "test:net", {})
+    with pytest.raises(ExportError, match=r"index out of range.*--classes"):
+        export_onnx(loaded, tmp_path / "bad.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_onnxruntime_cannot_run_is_refused(
+    checkpoints: dict[str, Path], onnx_files: dict[str, Path]
+) -> None:
+    loaded = load_generator(checkpoints["gan-mlp"])
+    wrong = loaded.spec.replace(latent=Noise((11,)))
+    with pytest.raises(ExportError, match="cannot run the exported decoder on a batch of 1: "):
+        graph_error(onnx_files["gan-mlp"], loaded.entry_points["decoder"], wrong, "decoder")
 
 
 def test_a_graph_that_differs_is_not_written(
