@@ -66,6 +66,8 @@ def recognise(
     classes: the last `classes` inputs are a one-hot class. overrides: fields of `Settings`. Raises
     ArtifactError, saying what the tensors look like, if this is no generator that is known.
     """
+    # Before any of them is used.
+    Settings().replaced(overrides or {})
     found = find_state_dict(values, state_key)
     tensors, prefix = generator_part(unwrapped(found.tensors))
     notes = found.notes + ((f"weights: those under {prefix!r}",) if prefix else ())
@@ -199,6 +201,13 @@ def _chain(
     count = sum(isinstance(step.layer, Node) and step.layer.spatial for step in steps)
     if len(layouts[0]) != count:
         raise OptionError(f"geometry names {len(layouts[0])} convolutions, the network has {count}")
+    for item in layouts[0] if settings.geometry is not None else ():
+        # PyTorch refuses it too, but without saying where it came from.
+        if item.output_padding >= item.stride:
+            raise OptionError(
+                f"geometry: output padding {item.output_padding} must be below the stride "
+                f"{item.stride}"
+            )
     last = next(step.layer for step in reversed(steps) if isinstance(step.layer, Node))
     shape = None if last.spatial else settings.output_shape or _image_shape(last.outputs)
     return build_chain(steps, settings.style(), layouts[0], shape)

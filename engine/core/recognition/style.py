@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from engine.core.errors import OptionError
 from engine.core.recognition.gaps import Step
 from engine.core.recognition.layers import Style
+from engine.core.recognition.overrides import check_overrides
 from engine.core.recognition.parts import Array, Part
 from engine.core.recognition.wiring import Node
 
@@ -17,25 +17,6 @@ Patch = Mapping[str, Any]
 
 # What the bounded activations span.
 RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
-_ACTIVATIONS = (
-    "relu",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "softplus",
-    "tanh",
-    "sigmoid",
-    "identity",
-)
-_CHOICES: Mapping[str, Sequence[Any]] = {
-    "hidden_activation": _ACTIVATIONS,
-    "output_activation": _ACTIVATIONS,
-    "combine": ("first", "last"),
-    "upsample_mode": ("nearest", "bilinear"),
-    "latent_distribution": ("normal", "uniform"),
-}
 # PyTorch-GAN (github.com/eriklindernoren/PyTorch-GAN) passes 0.8 as eps, and many copied it.
 _PYTORCH_GAN_EPS = 0.8
 
@@ -64,15 +45,7 @@ class Settings:
 
     def replaced(self, overrides: Mapping[str, Any]) -> Settings:
         """A copy with the user's values. Raises OptionError for unknown names and values."""
-        known = [field.name for field in fields(self)]
-        for name, value in overrides.items():
-            if name not in known:
-                raise OptionError(
-                    f"unknown argument {name!r} of a recognised network; known are "
-                    f"{', '.join(known)} (the arguments of a network of yours need --arch)"
-                )
-            if name in _CHOICES and value not in _CHOICES[name]:
-                raise OptionError(f"{name}={value!r}; known are {', '.join(_CHOICES[name])}")
+        check_overrides(overrides, [field.name for field in fields(self)])
         values = dict(overrides)
         if values.get("output_shape") is not None:
             values["output_shape"] = tuple(values["output_shape"])

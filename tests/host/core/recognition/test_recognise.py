@@ -241,8 +241,20 @@ def test_refuses(tensors: Tensors, message: str) -> None:
         ({"width": 3}, "unknown argument 'width'.*hidden_activation"),
         ({"hidden_activation": "swish"}, "hidden_activation='swish'; known are relu"),
         ({"geometry": [[1, 0, 0]]}, "geometry names 1 convolutions, the network has 3"),
+        ({"geometry": "x"}, r"geometry='x' must be a list of \[stride, padding"),
+        ({"geometry": [[4, 1.5, 0]] * 3}, r"geometry=\[\[4, 1\.5, 0\].* whole numbers"),
+        ({"geometry": [[0, 0, 0]] * 3}, r"geometry=\[\[0, 0, 0\]"),
+        ({"geometry": [[1, 0, 0], [2, 1, 5], [2, 1, 0]]}, "output padding 5.*stride 2"),
+        ({"batch_norm_eps": "x"}, "batch_norm_eps='x' must be a number of at least 0"),
+        ({"batch_norm_eps": -1}, "batch_norm_eps=-1 must be a number of at least 0"),
+        ({"batch_norm_eps": []}, r"batch_norm_eps=\[\] must be"),
+        ({"output_shape": 5}, "output_shape=5 must be a list of whole numbers"),
+        ({"slope": "a"}, "slope='a' must be a number"),
+        ({"projection_activation": "no"}, "projection_activation='no' must be true, false"),
+        ({"transposed": [1, 1, 1]}, r"transposed=\[1, 1, 1\] must be a list of true"),
+        ({"transposed": [True]}, "transposed names 1 convolutions, the network has 3"),
+        ({"transposed": [True, True, False]}, "'main.6' with the weight .* from 16 to 3"),
     ],
-    ids=["unknown", "value", "geometry"],
 )
 def test_bad_overrides(overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
