@@ -113,4 +113,7 @@ def _best(artifact: Artifact) -> Choice:
             passed = "".join(f"; {text}" for text in reasons)
             return Choice(backend, f"first choice for this kind of file that runs here{passed}")
         reasons.append(f"{name}: {reason}")
-    raise BackendUnavailableError(f"{artifact.path.name} cannot be run here: {'; '.join(reasons)}")
+    remedy = "; the model file it was built from runs on a CPU" if artifact.kind == "plan" else ""
+    raise BackendUnavailableError(
+        f"{artifact.path.name} cannot be run here: {'; '.join(reasons)}{remedy}"
+    )

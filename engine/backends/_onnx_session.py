@@ -34,6 +34,7 @@ def open_session(
     """A session on one file. Raises ArtifactError if onnxruntime cannot read it."""
     import onnxruntime as ort
 
+    ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.log_severity_level = 4
     if threads is not None:

@@ -59,7 +59,8 @@ def generate(
         if to.format == "sheet" and classes and labels is None:
             labels = CYCLE
             if len(classes) <= _MOST_COLUMNS:
-                to = to.or_grid(len(classes), -(-n // len(classes)))
+                columns = min(n, len(classes))
+                to = to.or_grid(columns, -(-n // columns))
         choice = parse_labels(labels, classes, n)
         settings: dict[str, Any] = {"seed": seed, "truncation": truncation}
         # Checks the arguments and makes nothing: before a file or folder is begun.

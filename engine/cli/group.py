@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -60,6 +62,10 @@ class LazyGroup(click.Group):
         **extra: Any,
     ) -> NoReturn:
         """Run and exit; see `engine.cli.main` for the codes."""
+        # A polite kill ends like Ctrl-C: temporary files are removed, and how to go on is told.
+        # Signals belong to the main thread; elsewhere the program around decides.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()

@@ -60,7 +60,8 @@ def _read_image(path: Path, output: Output) -> Images:
         image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     now = f"{width}x{height} {mode}"
     if was != now:
-        click.echo(f"{path}: {was} made {now} for the model", err=True)
+        how = "converted" if was.startswith(f"{width}x{height} ") else "cropped and resized"
+        click.echo(f"{path}: {was} {how} to {now} for the model", err=True)
     pixels = np.asarray(image, np.uint8).reshape(1, height, width, channels)
     return from_uint8(pixels, output.range)
 

@@ -110,9 +110,9 @@ def test_reconstruct_takes_the_classes_of_the_images(
 @pytest.mark.parametrize(
     ("size", "mode", "shape", "line"),
     [
-        ((20, 10), "RGB", (1, 5, 5), "20x10 RGB made 5x5 L for the model"),
-        ((5, 5), "RGBA", (3, 5, 5), "5x5 RGBA made 5x5 RGB for the model"),
-        ((7, 9), "P", (3, 9, 7), "7x9 P made 7x9 RGB for the model"),
+        ((20, 10), "RGB", (1, 5, 5), "20x10 RGB cropped and resized to 5x5 L for the model"),
+        ((5, 5), "RGBA", (3, 5, 5), "5x5 RGBA converted to 5x5 RGB for the model"),
+        ((7, 9), "P", (3, 9, 7), "7x9 P converted to 7x9 RGB for the model"),
         ((4, 4), "L", (1, 4, 4), ""),
     ],
     ids=["shrunk to grey", "transparency", "palette", "fits"],
