@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from engine.core.errors import OptionError
 
 PORTABLE = "portable"
+# Nine digits: TensorRT counts in 32 bits.
+_SIZE = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class BatchProfile:
     def parse(cls, text: str) -> BatchProfile:
         """Read MIN:OPT:MAX, or one number for a fixed batch. Raises OptionError."""
         parts = text.split(":")
-        if len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
+        if len(parts) not in (1, 3) or not all(_SIZE.fullmatch(part) for part in parts):
             raise OptionError(f"batch profile {text!r} is not MIN:OPT:MAX; write 1:32:256")
         sizes = [int(part) for part in parts]
         return cls(*(sizes if len(sizes) == 3 else sizes * 3))
@@ -45,12 +47,15 @@ class BuildOptions:
 
 
 def parse_targets(text: str | None) -> tuple[str, ...]:
-    """GPU generations with commas: sm86,sm89. None and 'portable' leave it to the builder."""
+    """GPU generations with commas, each once: sm86,sm89. None leaves it to the builder.
+
+    Raises OptionError.
+    """
     if text is None:
         return ()
-    names = tuple(name.strip().lower() for name in text.split(","))
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",")))
     for name in names:
-        if name != PORTABLE and not re.fullmatch(r"sm\d{2,3}", name):
+        if name != PORTABLE and not re.fullmatch(r"sm[0-9]{2,3}", name):
             raise OptionError(f"target {name!r} is unknown; write sm86,sm89 or {PORTABLE}")
     if PORTABLE in names and len(names) > 1:
         raise OptionError(f"{PORTABLE} stands alone; {text!r} names other targets beside it")

@@ -147,7 +147,7 @@ def test_no_builder(
 def test_batch_profile() -> None:
     assert BatchProfile.parse("1:32:256") == BatchProfile(1, 32, 256)
     assert BatchProfile.parse("8") == BatchProfile(8, 8, 8)
-    for text in ("", "1:2", "0:1:2", "a:b:c", "3:2:1"):
+    for text in ("", "1:2", "0:1:2", "a:b:c", "3:2:1", "\u00b2", "1:\u0663:4", "9" * 5000):
         with pytest.raises(OptionError, match="batch profile"):
             BatchProfile.parse(text)
 
@@ -156,3 +156,6 @@ def test_targets() -> None:
     assert parse_targets(None) == ()
     assert parse_targets("portable") == ("portable",)
     assert parse_targets("SM86, sm120") == ("sm86", "sm120")
+    assert parse_targets("sm89,sm86,SM89") == ("sm89", "sm86")
+    with pytest.raises(OptionError, match="is unknown; write sm86,sm89"):
+        parse_targets("sm\u0668\u0669")
