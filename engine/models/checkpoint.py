@@ -69,18 +69,49 @@ class Checkpoint:
                 f"{VERSION}; update the package that is older"
             )
         try:
-            return cls(
-                spec=GeneratorSpec.from_json(values["spec"]),
-                arch=values["arch"],
-                arch_args=values["arch_args"],
-                generator=values["generator"],
-                generator_ema=values.get("generator_ema"),
-                training=values.get("training", {}),
-            )
+            spec, generator = _text(values, "spec", path), _state(values, "generator", path)
+            arch, arch_args = _text(values, "arch", path), _mapping(values, "arch_args", path)
         except KeyError as error:
             raise ArtifactError(f"{path}: the checkpoint lacks {error}") from error
+        has_average = values.get("generator_ema") is not None
+        return cls(
+            spec=GeneratorSpec.from_json(spec, f"{path}: 'spec'"),
+            arch=arch,
+            arch_args=arch_args,
+            generator=generator,
+            generator_ema=_state(values, "generator_ema", path) if has_average else None,
+            training=_mapping(values, "training", path) if "training" in values else {},
+        )
 
 
 def is_own(values: Any) -> bool:
     """Whether loaded values are a checkpoint of ours."""
     return isinstance(values, Mapping) and values.get("format") == FORMAT
+
+
+def _text(values: Mapping[str, Any], key: str, path: str | Path) -> str:
+    if not isinstance(values[key], str):
+        raise _damaged(path, key, values[key], "text")
+    return str(values[key])
+
+
+def _mapping(values: Mapping[str, Any], key: str, path: str | Path) -> Any:
+    found = values[key]
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise _damaged(path, key, found, "names with values")
+    return found
+
+
+def _state(values: Mapping[str, Any], key: str, path: str | Path) -> StateDict:
+    state: StateDict = _mapping(values, key, path)
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise _damaged(path, f"{key}.{name}", value, "a tensor")
+    return state
+
+
+def _damaged(path: str | Path, key: str, value: Any, wanted: str) -> ArtifactError:
+    return ArtifactError(
+        f"{path}: the checkpoint's {key!r} holds {type(value).__name__}, not {wanted}; the file is "
+        "damaged, write it again"
+    )
