@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 DEFAULT_OPSET = 20
+# What torch 2.13 converts to from its own 18, and onnxruntime 1.31 then runs, for every network of
+# this package.
+OPSETS = range(16, 27)
 _TRACED_BATCH = 2
 _BATCH = "batch"
 
@@ -39,6 +42,10 @@ def to_onnx(
     Raises ExportError for a network that torch.export or ONNX cannot express, OptionError for an
     opset that the exporter does not reach.
     """
+    if opset not in OPSETS:
+        raise OptionError(
+            f"opset {opset} is out of range; give {OPSETS.start} to {OPSETS.stop - 1}"
+        )
     inputs = example_inputs(spec, entry_point, _TRACED_BATCH)
     batch = torch.export.Dim(_BATCH)
     try:
@@ -66,8 +73,8 @@ def to_onnx(
     if given != opset:
         # The exporter falls back to an opset of its own where the conversion fails.
         raise OptionError(
-            f"opset={opset} is not possible for {spec.name}; "
-            f"torch {torch.__version__} gives {given}"
+            f"{spec.name} cannot be converted to opset {opset}, which lacks what the network "
+            f"needs; torch {torch.__version__} gives {given}: give that, or {DEFAULT_OPSET}"
         )
     strip(model)
     return model

@@ -101,6 +101,8 @@ def main(
 ) -> None:
     """Export the generator in CHECKPOINT to ONNX, checked against PyTorch."""
     out = out or checkpoint.with_suffix(".onnx")
+    if out.suffix != ".onnx":
+        raise OptionError(f"{out}: call an ONNX file NAME.onnx, so that it can be opened")
     if out == checkpoint:
         raise OptionError(f"{checkpoint} would overwrite itself; give the output: -o OUT.onnx")
     report = export_onnx(load_generator(checkpoint, options), out, precision, opset)

@@ -63,22 +63,41 @@ def test_says_what_was_assumed(tmp_path: Path) -> None:
     [
         (["absent.pt"], "error: absent.pt: no such file"),
         (["{ckpt}", "--classes", "3"], "error: classes=3 does not apply"),
-        (["{ckpt}", "-o", "{ckpt}"], "would overwrite itself"),
+        (["{ckpt}", "-o", "{ckpt}"], "call an ONNX file NAME.onnx"),
+        (["{ckpt}", "-o", "d.txt"], "error: d.txt: call an ONNX file NAME.onnx"),
+        (["{onnx}"], "would overwrite itself"),
         (["{ckpt}", "--state-key", "x"], "no state dict 'x'"),
-        (["{ckpt}", "--opset", "3"], "opset"),
+        (["{ckpt}", "--opset", "9"], "error: opset 9 is out of range; give 16 to 26"),
+        (["{ckpt}", "--opset", "99"], "error: opset 99 is out of range; give 16 to 26"),
     ],
-    ids=["missing", "classes", "overwrite", "state-key", "opset"],
+    ids=[
+        "missing",
+        "classes",
+        "over-checkpoint",
+        "suffix",
+        "overwrite",
+        "state-key",
+        "opset-low",
+        "opset-high",
+    ],
 )
 def test_errors_of_the_user_are_one_line(
-    arguments: list[str], message: str, checkpoints: dict[str, Path], tmp_path: Path
+    arguments: list[str],
+    message: str,
+    checkpoints: dict[str, Path],
+    onnx_files: dict[str, Path],
+    tmp_path: Path,
 ) -> None:
     ckpt = tmp_path / "ckpt.pt"
     ckpt.write_bytes(checkpoints["gan-mlp"].read_bytes())
-    result = run(*(argument.format(ckpt=ckpt) for argument in arguments))
+    model = onnx_files["gan-mlp"]
+    before = model.read_bytes()
+    result = run(*(argument.format(ckpt=ckpt, onnx=model) for argument in arguments))
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
-    assert not list(tmp_path.glob("*.onnx"))
+    assert list(tmp_path.iterdir()) == [ckpt]
+    assert model.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -104,6 +123,7 @@ def test_option_values(option: str, value: str, message: str, checkpoints: dict[
     [
         (["--batch", "4:2:8"], "must rise"),
         (["--batch", "many"], "not MIN:OPT:MAX"),
+        (["--batch", "\u00b2"], "not MIN:OPT:MAX"),
         (["--target", "hopper"], "target 'hopper' is unknown"),
         (["--target", "portable,sm86"], "portable stands alone"),
         (["-o", "x.trt"], "NAME.plan"),
