@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import latents
-from engine.core.errors import ArtifactError
+from engine.core.errors import ArtifactError, OptionError
 from engine.core.spec import Condition, GeneratorSpec, Modality, Noise, Output, image_channels
 
 _BATCH = 2
@@ -33,12 +33,15 @@ def infer_spec(
     classes: int = 0,
     output_range: tuple[float, float] | None = None,
 ) -> GeneratorSpec:
-    """The spec of a decoder, marked as inferred. Raises ArtifactError if it does not run.
+    """The spec of a decoder, marked as inferred.
+
+    Raises ArtifactError if it does not run, OptionError if only one batch size or not all labels
+    work.
 
     The modality follows the rank: [C, H, W] with 1, 3 or 4 channels is an image, [C, T] is audio,
     the rest is a tensor.
     """
-    shape = measure(path, decoder, probe(latent, classes, _BATCH))
+    shape = _measured(path, decoder, latent, classes)
     return GeneratorSpec(
         name=path.name.split(".")[0],
         family=family,
@@ -48,6 +51,34 @@ def infer_spec(
         condition=Condition(names=tuple(map(str, range(classes)))) if classes else None,
         inferred=True,
     )
+
+
+def _measured(path: Path, decoder: nn.Module, latent: Noise, classes: int) -> tuple[int, ...]:
+    """Shape of one sample, the same for two batch sizes, and for the first and the last label."""
+
+    def shape_of(count: int, label: int) -> tuple[int, ...]:
+        z, *labels = probe(latent, classes, count)
+        return measure(path, decoder, (z, *(torch.full_like(item, label) for item in labels)))
+
+    shape = shape_of(_BATCH, 0)
+    try:
+        other = shape_of(_BATCH + 1, 0)
+    except ArtifactError as error:
+        raise OptionError(f"{error}; it runs on {_BATCH} inputs, so its batch is fixed") from error
+    if other != shape:
+        raise OptionError(
+            f"{path}: the network gives samples of shape {list(shape)} in a batch of {_BATCH} and "
+            f"{list(other)} in one of {_BATCH + 1}; its forward must not mix samples"
+        )
+    try:
+        if classes:
+            shape_of(_BATCH, classes - 1)
+    except ArtifactError as error:
+        raise OptionError(
+            f"classes={classes}: label 0 works, but {classes - 1} does not; give the number of "
+            f"classes that the network has ({error})"
+        ) from error
+    return shape
 
 
 def measure(path: Path, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[int, ...]:

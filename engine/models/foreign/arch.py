@@ -74,10 +74,11 @@ def make(arch: str, arguments: Mapping[str, Any]) -> nn.Module:
         factory = getattr(factory, part)
     try:
         module = factory(**arguments)
-    # Anything can go wrong in a stranger's code; the reason is passed on.
-    except Exception as error:
+    # Anything can go wrong in a stranger's code, which may call sys.exit too.
+    except (Exception, SystemExit) as error:
         raise OptionError(
-            f"arch={arch!r} cannot be made from {dict(arguments)}: {first_line(error)}"
+            f"arch={arch!r} cannot be made from {dict(arguments)}: "
+            f"{type(error).__name__}: {first_line(error)}"
         ) from error
     if not isinstance(module, nn.Module):
         raise OptionError(f"arch={arch!r} gives {type(module).__name__}, not a torch.nn.Module")
@@ -136,9 +137,9 @@ def _import(source: str, arch: str) -> Any:
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         return importlib.import_module(source)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise OptionError(
-            f"arch={arch!r}: cannot import {source!r}: {first_line(error)}"
+            f"arch={arch!r}: cannot import {source!r}: {type(error).__name__}: {first_line(error)}"
         ) from error
 
 

@@ -193,7 +193,7 @@ def test_a_network_of_ours_by_name(tmp_path: Path) -> None:
     [
         ({"arch": "nowhere:Net"}, "cannot import 'nowhere'"),
         ({"arch": "strangers:Absent"}, "strangers has no 'Absent'"),
-        ({"arch": "strangers:Fails"}, "cannot be made from {}: no weights today"),
+        ({"arch": "strangers:Fails"}, "cannot be made from {}: RuntimeError: no weights today"),
         ({"arch": "strangers:VAE", "arch_args": {"deep": 3}}, "unexpected keyword.*'deep'"),
         ({"arch": "strangers:not_a_module"}, "gives dict, not a torch.nn.Module"),
         ({"arch": "strangers:Several"}, "--input-shape 80,20"),
