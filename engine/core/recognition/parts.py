@@ -82,6 +82,11 @@ def read_parts(tensors: Mapping[str, Array]) -> list[Part]:
     groups: dict[str, dict[str, tuple[str, Array]]] = {}
     for key, tensor in tensors.items():
         name, leaf = _split(key)
+        if tensor.ndim and tensor.dtype.kind != "f":
+            raise ArtifactError(
+                f"the tensor {key!r} holds {tensor.dtype}, weights are floats; save them as "
+                "float32, not quantised and not complex"
+            )
         if leaf not in _NOISE_BUFFERS:
             groups.setdefault(name, {})[leaf] = (key, tensor)
     return [_part(name, group) for name, group in groups.items()]

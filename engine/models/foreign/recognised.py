@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from engine.core.errors import ArtifactError, OptionError
@@ -33,6 +34,7 @@ def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGene
         "the network of this state dict is recognised from its tensors",
         ("state_key", "classes", "output_range", "arch_args"),
     )
+    refuse_unreadable(values, path)
     own = _load_own(values, path, options)
     if own is not None:
         return own
@@ -103,6 +105,7 @@ def _load_own(values: Any, path: Path, options: LoadOptions) -> LoadedGenerator 
     if match is None:
         return None
     module, arch, arguments = match
+    refuse_whole_numbers(tensors, path)
     load_weights(module, tensors, path)
     spec = module.describe(path.name.split(".")[0]).replace(inferred=True)
     if options.output_range is not None:
@@ -136,9 +139,34 @@ def as_arrays(values: Any, path: Path) -> Any:
     """Nested values with numpy arrays for tensors; half and bfloat16 become float32."""
     if isinstance(values, Mapping):
         return {key: as_arrays(value, path) for key, value in values.items()}
+    if isinstance(values, (list, tuple)) and values and all(map(is_tensor, values)):
+        return [as_arrays(value, path) for value in values]
     if not is_tensor(values) or not isinstance(values, Tensor):
         return values
     tensor = values.detach()
-    if tensor.is_sparse or tensor.is_quantized:
-        raise ArtifactError(f"{path}: holds sparse or quantised tensors; save plain ones")
     return (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
+
+
+def refuse_unreadable(values: Any, path: Path, key: str = "") -> None:
+    """Raise ArtifactError, naming the key, for tensors without values or in odd layouts."""
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            refuse_unreadable(value, path, f"{key}.{name}" if key else str(name))
+    if not isinstance(values, Tensor):
+        return
+    if values.is_meta:
+        raise ArtifactError(f"{path}: the tensor {key!r} is on the meta device and has no values")
+    if values.layout is not torch.strided or values.is_quantized:
+        raise ArtifactError(
+            f"{path}: the tensor {key!r} is sparse or quantised ({values.dtype}); save plain ones"
+        )
+
+
+def refuse_whole_numbers(tensors: Mapping[str, Any], path: Path) -> None:
+    """Raise ArtifactError, naming key and dtype, for weights that are no real numbers."""
+    for key, tensor in tensors.items():
+        if tensor.ndim and not tensor.is_floating_point():
+            raise ArtifactError(
+                f"{path}: the tensor {key!r} holds {tensor.dtype}, weights are floats; "
+                "save them as float32, not quantised and not complex"
+            )

@@ -211,6 +211,25 @@ def test_output_range_that_contradicts_the_activation(
         load(state, tmp_path / "a.pt", output_range=output_range, arch_args=arguments)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: (t * 100).to(torch.int8), r"'3\.weight' holds int8, weights are floats"),
+        (lambda t: t.to(torch.complex64), r"'3\.weight' holds complex64, weights are floats"),
+        (lambda t: t.to("meta"), r"a\.pt: the tensor 'g\.3\.weight' is on the meta device"),
+        (lambda t: t.to_sparse(), r"a\.pt: the tensor 'g\.3\.weight' is sparse"),
+    ],
+    ids=["int8", "complex", "meta", "sparse"],
+)
+def test_weights_that_are_no_plain_floats(
+    change: Callable[[Tensor], Tensor], message: str, tmp_path: Path, strangers: SimpleNamespace
+) -> None:
+    state = strangers.dcgan().state_dict()
+    state["3.weight"] = change(state["3.weight"])
+    with pytest.raises(ArtifactError, match=message):
+        load({"g": state}, tmp_path / "a.pt")
+
+
 def test_faces_of_gan_face_generate(tmp_path: Path) -> None:
     """A DCGAN that others trained on a GPU, under `netG_state_dict`."""
     wheel = Path(os.environ.get("GENERATOR_ENGINE_DOWNLOADS", ".")) / FACES
