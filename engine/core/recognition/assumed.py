@@ -17,9 +17,18 @@ _FAMILIES = {
 
 
 def assumed_lines(
-    arguments: Mapping[str, Any], chain: Chain, settings: Settings, *, dropout: bool
+    arguments: Mapping[str, Any],
+    chain: Chain,
+    settings: Settings,
+    *,
+    dropout: bool,
+    ending_given: bool,
 ) -> tuple[str, ...]:
-    """One line a subject: network, geometry, activations, batch norm, latent, condition."""
+    """One line a subject: network, geometry, activations, batch norm, latent, condition.
+
+    dropout: whether gaps were taken for it. ending_given: whether the user named the output
+    activation.
+    """
     hidden = settings.hidden_activation
     if hidden == "leaky_relu":
         hidden += f" {settings.slope:g}"
@@ -30,12 +39,22 @@ def assumed_lines(
         *_geometry(chain.records),
         f"activations: {hidden}, at the end {settings.output_activation} "
         f"(output range {low:g}:{high:g})",
+        *_projection(chain.records),
     ]
+    if not ending_given:
+        other = "sigmoid" if settings.output_activation == "tanh" else "tanh"
+        lines.append(
+            f"output activation: {settings.output_activation} is an assumption that no statistics "
+            f'can check; if it is another: --arch-args \'{{"output_activation": "{other}"}}\''
+        )
     eps = [record["eps"] for record in chain.records if record["op"] == "batch_norm"]
     if eps:
         lines.append(f"batch norm: eps {', '.join(f'{value:g}' for value in dict.fromkeys(eps))}")
     if dropout:
-        lines.append("gaps: modules without weights behind activations were taken for dropout")
+        line = "gaps: modules without weights beside activations were taken for dropout"
+        # The statistics of batch norms would show any other norm.
+        norm = "; each may be a norm without weights (InstanceNorm, PixelNorm), then use --arch"
+        lines.append(line if eps else line + norm)
     lines.append(f"latent: {settings.latent_distribution} distribution")
     if arguments["classes"]:
         what = (
@@ -48,6 +67,19 @@ def assumed_lines(
             f"condition: {arguments['classes']} classes as {what}, {where[arguments['combine']]}"
         )
     return tuple(lines)
+
+
+def _projection(records: tuple[Record, ...]) -> list[str]:
+    """Whether an activation runs between the last linear layer and the first convolution."""
+    ops = [record["op"] for record in records]
+    first = next((index for index, op in enumerate(ops) if op.startswith("conv")), 0)
+    linear = [index for index, op in enumerate(ops[:first]) if op == "linear"]
+    if not linear:
+        return []
+    passive = ("reshape", "batch_norm", "upsample")
+    active = next((op for op in ops[linear[-1] + 1 : first] if op not in passive), None)
+    remedy = '--arch-args \'{"projection_activation": ' + ("false" if active else "true") + "}'"
+    return [f"projection: {active or 'no activation'} follows it; if that is wrong: {remedy}"]
 
 
 def _geometry(records: tuple[Record, ...]) -> list[str]:

@@ -126,6 +126,13 @@ def _recognise(
         "family": family,
         **class_arguments,
     }
+    assumed = assumed_lines(
+        arguments,
+        chain,
+        settings,
+        dropout=dropout,
+        ending_given="output_activation" in overrides,
+    )
     return Recognised(
         family=family,
         arguments=arguments,
@@ -133,7 +140,7 @@ def _recognise(
         key_map=key_map,
         output=chain.output,
         settings=settings,
-        assumptions=notes + assumed_lines(arguments, chain, settings, dropout=dropout) + lines,
+        assumptions=notes + assumed + lines,
         alternatives=_alternatives(settings, overrides, steps, layouts, embeddings),
         dropout=dropout,
     )

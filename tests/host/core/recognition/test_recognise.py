@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -329,3 +330,43 @@ def test_conditional_vae_of_fully_connected_layers(classes: int | None) -> None:
     assert (found.arguments["latent"], found.arguments["classes"]) == (20, 10)
     assert found.arguments["combine"] == "last"
     assert any("encoder: left out, it takes 794 values" in line for line in found.assumptions)
+
+
+def projected(gap: int) -> Tensors:
+    """A projection, then a Sequential that starts at `gap`."""
+    return state(fc=conv(32 * 16, 10, bias=32 * 16), **{f"main__{gap}": conv(32, 3, 4, 4, bias=3)})
+
+
+def line_about(subject: str, found: Any) -> str:
+    lines: list[str] = [line for line in found.assumptions if line.startswith(f"{subject}:")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("active", "line"),
+    [(True, 'relu follows it.*"projection_activation": false'), (False, "no activation.*true")],
+    ids=["active", "plain"],
+)
+def test_says_whether_the_projection_is_active(active: bool, line: str) -> None:
+    found = recognise(projected(0), overrides={"projection_activation": active})
+    assert re.search(line, line_about("projection", found))
+    assert not any(text.startswith("projection") for text in recognise(dcgan()).assumptions)
+
+
+def test_the_output_activation_is_said_to_be_an_assumption() -> None:
+    line = line_about("output activation", recognise(dcgan()))
+    assert "no statistics can check" in line
+    assert '--arch-args \'{"output_activation": "sigmoid"}\'' in line
+    given = recognise(dcgan(), overrides={"output_activation": "tanh"})
+    assert not any(text.startswith("output activation") for text in given.assumptions)
+
+
+def test_a_gap_without_batch_norms_may_be_a_norm() -> None:
+    plain = state(_0=conv(10, 32, 4, 4), _3=conv(32, 16, 4, 4), _6=conv(16, 3, 4, 4))
+    assert "norm without weights (InstanceNorm, PixelNorm), then use --arch" in line_about(
+        "gaps", recognise(plain)
+    )
+    normed = line_about("gaps", recognise(dcgan((0, 1, 4, 5, 8))))
+    assert "dropout" in normed
+    assert "InstanceNorm" not in normed
