@@ -18,6 +18,9 @@ from export.graph import example_inputs, input_names, output_names
 
 # float32 sums of a few thousand products in two different orders stay an order below this.
 TOLERANCE = 1e-4
+# Two runs on the same input may sum in two orders, as the threads and the memory fall; noise that
+# is drawn in forward is far above.
+_REPEATED = 1e-5
 BATCHES = (1, 5)
 
 Arrays = list[NDArray[np.float32]]
@@ -41,7 +44,7 @@ def check_module(module: nn.Module, spec: GeneratorSpec, entry_point: str) -> No
             f"{spec.name}: the {entry_point} gives NaN or infinity for standard inputs; "
             "the weights are unusable, or the arguments of the network are wrong"
         )
-    if error(run_module(module, inputs), together) > 0:
+    if error(run_module(module, inputs), together) > _REPEATED:
         raise ExportError(
             f"{spec.name}: the {entry_point} gives other outputs each time for the same input; it "
             "draws random numbers in forward (noise layers, dropout): make them inputs"

@@ -21,7 +21,7 @@ from engine.core.spec import SPEC_KEY, Condition, GeneratorSpec, Noise, Output
 from engine.models.load import load_generator
 from engine.models.loaded import LoadedGenerator
 from export.onnx import export_onnx
-from export.parity import graph_error
+from export.parity import check_module, graph_error
 
 ALL = ["dcgan", "dcgan-classes", "vae", "vae-classes", "gan-mlp"]
 
@@ -249,6 +249,18 @@ def test_refuses_and_leaves_nothing(
     with pytest.raises(kind, match=message):
         export_onnx(wrap(network, (3,), (3, 1, 1)), tmp_path / "bad.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rounding_between_two_runs_is_not_taken_for_noise() -> None:
+    class Rounding(nn.Module):
+        calls = 0
+
+        def forward(self, z: Tensor) -> Tensor:
+            self.calls += 1
+            return z[:, :, None, None] * (1 + 1e-7 * self.calls)
+
+    loaded = wrap(Rounding(), (3,), (3, 1, 1))
+    check_module(loaded.entry_points["decoder"], loaded.spec, "decoder")
 
 
 def test_more_classes_than_the_network_has(tmp_path: Path) -> None:
