@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.errors import ArtifactError
+from engine.core.recognition.listed_average import with_listed_average
 
 Tensors = dict[str, Any]
 
@@ -26,6 +27,8 @@ _RAW = re.compile(r"^online")
 _GENERATOR = re.compile(r"^(g|gs|gen|net_?g|g_net|g_\w+|gen_\w+|vae|decoder)$|generator|^net_?g_")
 _GENERIC = re.compile(r"^(model|state_dict|net|network|weights|params|state|model_state)")
 _LISTED = 6
+# The rank from which on a state dict is a moving average.
+_AVERAGE = 4
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ def find_state_dict(values: Any, key: str | None = None) -> Found:
     elif best:
         notes = (f"weights: from the key {_dotted(best)!r}",)
     tensors, more = _completed(candidates, best)
+    if _rank(best) < _AVERAGE:
+        # Only where no other moving average was found.
+        tensors, listed = with_listed_average(values, tensors)
+        more += listed
     return Found(tensors, _dotted(best), notes + more)
 
 
@@ -134,7 +141,7 @@ def _completed(
 ) -> tuple[Tensors, tuple[str, ...]]:
     """Add what a moving average of parameters lacks: the running statistics of batch norms."""
     chosen = candidates[best]
-    if _rank(best) < 4:
+    if _rank(best) < _AVERAGE:
         return chosen, ()
     for path, tensors in candidates.items():
         raw = unwrapped(tensors)
