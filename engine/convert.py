@@ -18,7 +18,7 @@ def checkpoint_as_onnx(artifact: Artifact, cleanup: ExitStack) -> Artifact:
         if missing:
             raise BackendUnavailableError(f"{artifact.path} must be exported first: {missing}")
     from engine.models.load import load_generator
-    from export.onnx import export_onnx
+    from export.convert import export_onnx
 
     folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="generator-engine-"))
     target = Path(folder) / f"{artifact.path.stem}.onnx"

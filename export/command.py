@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from engine.core.errors import EngineError
+from engine.backends.base import not_installed
+from engine.core.errors import BackendUnavailableError, EngineError
 from engine.core.options import LoadOptions
 
 _OPTIONS = (
@@ -21,6 +22,14 @@ _OPTIONS = (
     click.option("--classes", metavar="N", type=click.IntRange(1), help="number of classes"),
     click.option("--output-range", metavar="LO:HI", help="what the output spans: -1:1"),
 )
+
+
+def require(*modules: str, extra: str) -> None:
+    """Raise BackendUnavailableError naming the extra that a missing module comes with."""
+    for module in modules:
+        missing = not_installed(module, extra)
+        if missing:
+            raise BackendUnavailableError(missing)
 
 
 def load_options(command: Callable[..., None]) -> Callable[..., None]:

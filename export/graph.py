@@ -21,15 +21,12 @@ from engine.models.infer import first_line, probe
 from engine.models.loaded import LoadedGenerator
 from engine.models.onnx_file import ARCH_KEY, ENTRY_POINT_KEY, PRECISION_KEY
 from engine.models.registry import names
+from export.choices import DEFAULT_OPSET, OPSETS
 from export.quiet import quiet
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-DEFAULT_OPSET = 20
-# What torch 2.13 converts to from its own 18, and onnxruntime 1.31 then runs, for every network of
-# this package.
-OPSETS = range(16, 27)
 _TRACED_BATCH = 2
 _BATCH = "batch"
 

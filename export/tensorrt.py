@@ -22,9 +22,7 @@ from engine.core.errors import ArtifactError, OptionError
 from engine.core.files import atomic_path
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
-from engine.models.load import load_generator
-from export.command import load_options, user_errors
-from export.onnx import export_onnx
+from export.command import load_options, require, user_errors
 from export.plan import Plan, build_plan, choose_builder
 from export.plan_options import BatchProfile, BuildOptions, parse_targets
 
@@ -87,6 +85,10 @@ def _as_onnx(artifact: Artifact, folder: Path) -> tuple[Path, GeneratorSpec, tup
         return artifact.path, read_spec(artifact), ()
     if artifact.kind != "checkpoint":
         raise ArtifactError(f"{artifact.path}: give a checkpoint or an ONNX file to build from")
+    require("torch", "onnx", "onnxscript", "onnxruntime", extra="torch,onnx")
+    from engine.models.load import load_generator
+    from export.convert import export_onnx
+
     loaded = load_generator(artifact.path, artifact.options)
     model = folder / "model.onnx"
     export_onnx(loaded, model)

@@ -52,7 +52,7 @@ def onnx_files(
     """ONNX exports of the same models by name. They must not be changed."""
     from engine.core.options import LoadOptions
     from engine.models.load import load_generator
-    from export.onnx import export_onnx
+    from export.convert import export_onnx
 
     folder = tmp_path_factory.mktemp("onnx")
     files = {}

@@ -14,7 +14,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from engine.core.errors import OptionError
 from engine.core.spec import Provenance
-from training.commands import run_command
+from training.commands import require_torch, run_command
 from training.data import load
 from training.data.clean import clean
 from training.data.prepare import prepare
@@ -102,6 +102,7 @@ def _run(
     if output.exists() and not resume:
         raise OptionError(f"{output} exists; add --resume to continue it, or name another file")
 
+    require_torch()
     import torch
 
     from training.loop import Outputs, train

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from engine.core.errors import EngineError
+from engine.backends.base import not_installed
+from engine.core.errors import BackendUnavailableError, EngineError
 
 
 def run_command(command: click.Command) -> None:
@@ -25,6 +26,13 @@ def run_command(command: click.Command) -> None:
     else:
         if isinstance(code, int) and code:
             sys.exit(code)
+
+
+def require_torch() -> None:
+    """Raise BackendUnavailableError naming the extra that brings torch, where it is missing."""
+    missing = not_installed("torch", "train")
+    if missing:
+        raise BackendUnavailableError(missing)
 
 
 def _leave(message: str) -> None:

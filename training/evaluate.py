@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from engine.core.errors import ArtifactError, OptionError
-from training.commands import run_command
+from training.commands import require_torch, run_command
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +39,7 @@ def command(
         raise OptionError(f"--samples {samples} must be at least 2")
     if threads is not None and threads < 1:
         raise OptionError(f"--threads {threads} must be at least 1")
+    require_torch()
     import torch
 
     from engine.core.files import write_text

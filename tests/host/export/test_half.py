@@ -15,8 +15,8 @@ from torch import nn
 from engine.core.errors import ExportError
 from engine.models.fold import folded
 from engine.models.load import load_generator
+from export.convert import export_onnx
 from export.half import round_weights
-from export.onnx import export_onnx
 
 
 @pytest.mark.parametrize("name", ["dcgan-classes", "gan-mlp"])

@@ -20,7 +20,7 @@ from engine.core.errors import ExportError, NumericalError, OptionError
 from engine.core.spec import SPEC_KEY, Condition, GeneratorSpec, Noise, Output
 from engine.models.load import load_generator
 from engine.models.loaded import LoadedGenerator
-from export.onnx import export_onnx
+from export.convert import export_onnx
 from export.parity import check_module, graph_error
 
 ALL = ["dcgan", "dcgan-classes", "vae", "vae-classes", "gan-mlp"]
@@ -293,7 +293,7 @@ def test_a_graph_that_differs_is_not_written(
 
     import copy
 
-    monkeypatch.setattr("export.onnx.folded", lambda module: wrong(copy.deepcopy(module)))
+    monkeypatch.setattr("export.convert.folded", lambda module: wrong(copy.deepcopy(module)))
     with pytest.raises(ExportError, match="differs from PyTorch by"):
         export_onnx(loaded, tmp_path / "bad.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -67,7 +67,7 @@ def test_plan_and_sidecar(
 def test_weights_in_half_still_compute_in_fp32(
     checkpoints: dict[str, Path], tmp_path: Path
 ) -> None:
-    from export.onnx import export_onnx
+    from export.convert import export_onnx
 
     export_onnx(load_generator(checkpoints["gan-mlp"]), tmp_path / "h.onnx", "fp16-weights")
     built = build_plan(tmp_path / "h.onnx", BuildOptions(), "tensorrt-rtx")
