@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.models.loaded import LoadedGenerator
-
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
+
+    from engine.models.loaded import LoadedGenerator
+
+# How the line begins that tells how the assumptions fared.
+_CHECKED = "checked: "
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class ExportReport:
         """For the user: what was read, what was assumed, what was written."""
         spec = self.loaded.spec
         lines = [f"network   {self.loaded.arch}: {spec.family}"]
-        lines += [f"assumed   {line}" for line in self.loaded.assumptions]
+        lines += assumed_lines(self.loaded.assumptions)
         for graph in self.graphs:
             lines += [
                 f"wrote     {graph.path} ({graph.size_bytes / 1e6:.2f} MB, {graph.nodes} nodes)",
@@ -80,3 +84,13 @@ def _tensor(value: ValueInfoProto) -> str:
     tensor = value.type.tensor_type
     sizes = ", ".join(dim.dim_param or str(dim.dim_value) for dim in tensor.shape.dim)
     return f"{value.name} {names.get(tensor.elem_type, 'tensor')} [{sizes}]"
+
+
+def assumed_lines(assumptions: Sequence[str]) -> list[str]:
+    """What was assumed, and what the check of it found, for the user."""
+    return [
+        f"checked   {line.removeprefix(_CHECKED)}"
+        if line.startswith(_CHECKED)
+        else f"assumed   {line}"
+        for line in assumptions
+    ]

@@ -25,6 +25,7 @@ from engine.core.spec import GeneratorSpec
 from export.command import load_options, require, user_errors
 from export.plan import Plan, build_plan, choose_builder
 from export.plan_options import BatchProfile, BuildOptions, parse_targets
+from export.report import assumed_lines
 
 SIDECAR_VERSION = 1
 
@@ -141,8 +142,8 @@ def main(
         raise OptionError(f"{out}: call a plan NAME.plan or NAME.engine, so that it can be opened")
     build = BuildOptions(BatchProfile.parse(batch), parse_targets(target), workspace)
     reports = export_tensorrt(open_artifact(model, options), out, build)
-    for line in reports[0].notes:
-        click.echo(f"assumed   {line}")
+    for line in assumed_lines(reports[0].notes):
+        click.echo(line)
     for report in reports:
         for line in report.lines():
             click.echo(line)

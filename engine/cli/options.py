@@ -41,7 +41,8 @@ class EngineOptions:
         engine = Engine(artifact, **{item.name: getattr(self, item.name) for item in fields(self)})
         if engine.spec.inferred and engine.backend != "null":
             for note in engine.notes:
-                click.echo(f"assumed: {note}", err=True)
+                checked = note.startswith("checked: ")
+                click.echo(note if checked else f"assumed: {note}", err=True)
         return engine
 
 

@@ -53,6 +53,7 @@ def test_says_what_was_assumed(tmp_path: Path) -> None:
     for part in ("'netG'", "latent 10 -> [1, 8, 8]", "stride 2 padding 1", "relu", "sigmoid"):
         assert part in text
     assert "4 classes as one-hot, behind z" in text
+    assert any(line.startswith("checked   nothing") for line in result.stdout.splitlines())
     loaded = load_generator(tmp_path / "g.onnx")
     assert loaded.arch == "chain"
     assert loaded.spec.output.range == (0.0, 1.0)
