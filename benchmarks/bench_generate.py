@@ -9,7 +9,7 @@ from benchmarks.cases import Case, cases
 from benchmarks.table import Row
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", list(cases()))
 def test_generate(
     case: Case,
     benchmark: BenchmarkFixture,
