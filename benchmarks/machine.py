@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 from pathlib import Path
 
 from engine import backends
+from engine.cli.doctor import cpu_model
 
 
 def describe_machine() -> str:
@@ -17,17 +17,7 @@ def describe_machine() -> str:
         for report in backends.doctor()
         if report.available and report.name != "null"
     )
-    return f"{_processor()}, {os.cpu_count()} cores; {versions}; commit {_commit()}"
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return f"{cpu_model()}, {os.cpu_count()} cores; {versions}; commit {_commit()}"
 
 
 def _commit() -> str:

@@ -42,6 +42,8 @@ class Report:
     version: str
     reason: str
     artifacts: tuple[str, ...]
+    devices: tuple[str, ...]
+    precisions: tuple[str, ...]
 
 
 def names() -> tuple[str, ...]:
@@ -64,13 +66,16 @@ def doctor() -> tuple[Report, ...]:
     for name in _CLASSES:
         backend = get(name)
         reason = backend.unavailable()
+        can = backend.capabilities
         reports.append(
             Report(
-                name,
-                reason is None,
-                backend.version(),
-                reason or "",
-                backend.capabilities.artifacts,
+                name=name,
+                available=reason is None,
+                version=backend.version(),
+                reason=reason or "",
+                artifacts=can.artifacts,
+                devices=can.devices,
+                precisions=can.precisions,
             )
         )
     return tuple(reports)

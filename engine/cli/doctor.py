@@ -8,10 +8,14 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.table import print_table
+
+if TYPE_CHECKING:
+    from engine.backends import Report
 
 _PACKAGES = (
     "numpy",
@@ -66,10 +70,15 @@ def doctor(as_json: bool) -> None:
             report.name,
             "runs" if report.available else "cannot run",
             report.version or "-",
-            ", ".join(report.artifacts) if report.available else report.reason,
+            _abilities(report) if report.available else report.reason,
         )
         for report in reports
     )
+
+
+def _abilities(report: Report) -> str:
+    kinds = (report.artifacts, report.devices, report.precisions)
+    return "; ".join(", ".join(kind) for kind in kinds)
 
 
 def cpu_model() -> str:
