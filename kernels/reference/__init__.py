@@ -1,0 +1,1 @@
+"""Plain numpy float64 definitions of every operation, against which all fast paths are held."""
