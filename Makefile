@@ -5,13 +5,17 @@ PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
+# Apart from the rest: torch's CUDA builds pin a Triton of their own, which the kernels support too.
+TRITON ?= 3.9.0
+TRITON_PINNED := 3.7.1
 SOURCES := engine kernels export training benchmarks tests
 
-.PHONY: help venv demo test check fix bench clean
+.PHONY: help venv demo test test-triton-pinned check fix bench clean
 
 help:
 	@echo "make demo    sheets of digits and emoji from the shipped models, in out/demo"
-	@echo "make test    all tests"
+	@echo "make test    all tests, those of the kernels with Triton $(TRITON)"
+	@echo "make test-triton-pinned   those of the kernels with Triton $(TRITON_PINNED)"
 	@echo "make check   lint, format, types, layers; changes nothing"
 	@echo "make fix     format, and fix what the linter can"
 	@echo "make bench   benchmarks of the backends"
@@ -30,6 +34,14 @@ venv: .venv/.dev
 
 .venv/.dev: .venv/.run
 	$(INSTALL) -e '.[torch,onnx,rtx,train,bench,dev]'
+	$(INSTALL) --no-deps triton==$(TRITON)
+	@touch $@
+
+.venv-triton-pinned/.made: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-triton-pinned
+	.venv-triton-pinned/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) \
+		-e '.[torch,onnx,dev]'
+	.venv-triton-pinned/bin/python -m pip install --quiet --disable-pip-version-check --no-deps triton==$(TRITON_PINNED)
 	@touch $@
 
 demo: .venv/.run
@@ -45,6 +57,11 @@ demo: .venv/.run
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -q tests
+	TRITON_INTERPRET=1 $(BIN)/python -m pytest -q tests/interpreter
+
+test-triton-pinned: .venv-triton-pinned/.made
+	.venv-triton-pinned/bin/python -m pytest -q tests/sass tests/ptx
+	TRITON_INTERPRET=1 .venv-triton-pinned/bin/python -m pytest -q tests/interpreter
 
 check: .venv/.dev
 	$(BIN)/ruff check $(SOURCES)
@@ -60,4 +77,4 @@ bench: .venv/.dev
 	$(BIN)/python -m pytest benchmarks/ --benchmark-only
 
 clean:
-	rm -rf .venv out build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .venv .venv-triton-pinned out build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
