@@ -9,42 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from engine.program.values import ELEMENTWISE_ACTIVATIONS as ELEMENTWISE_ACTIVATIONS
+from engine.program.values import FUSED_ACTIVATIONS as FUSED_ACTIVATIONS
+from engine.program.values import Activation as Activation
+from engine.program.values import Array as Array
+from engine.program.values import DType as DType
+from engine.program.values import Floats as Floats
+from engine.program.values import Layout as Layout
+from engine.program.values import Shape as Shape
+from engine.program.values import Value as Value
 from kernels.geometry import Geometry
-
-Array = NDArray[Any]
-Floats = NDArray[np.float32]
-Shape = tuple[int, ...]
-DType = Literal["float32", "int64"]
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A tensor that flows between operations; its shape leaves the batch out."""
-
-    name: str
-    shape: Shape
-    dtype: DType = "float32"
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """An elementwise function by name, with its numbers.
-
-    none, relu, leaky_relu (alpha), tanh and sigmoid can end any fused operation; the rest stand in
-    an Elementwise operation of their own.
-    """
-
-    kind: str = "none"
-    alpha: float = 0.0
-    beta: float = 0.0
-
-
-FUSED_ACTIVATIONS = ("none", "relu", "leaky_relu", "tanh", "sigmoid")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,6 +80,88 @@ class Add(Operation):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Affine(Operation):
+    """act(x * scale + shift) with numbers of the model.
+
+    scale and shift have the rank of x or less and broadcast to x by numpy's rule (trailing axes
+    aligned, size 1 repeats): [channels] is one number a channel. None is 1, or 0.
+    """
+
+    kind: ClassVar[str] = "affine"
+
+    scale: Floats | None = None
+    shift: Floats | None = None
+    activation: Activation = field(default_factory=Activation)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PRelu(Operation):
+    """x where x >= 0, slope * x below; slope broadcasts to x by numpy's rule."""
+
+    kind: ClassVar[str] = "prelu"
+
+    slope: Floats
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Binary(Operation):
+    """act(a <function> b) of two values of one rank; axes of size 1 repeat to the other's size."""
+
+    kind: ClassVar[str] = "binary"
+
+    function: Literal["add", "sub", "mul", "div", "max", "min"]
+    activation: Activation = field(default_factory=Activation)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MatMul(Operation):
+    """a @ b of two values, [*axes, m, k] and [*axes, k, n] -> [*axes, m, n]: attention."""
+
+    kind: ClassVar[str] = "matmul"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Softmax(Operation):
+    """exp(x) / sum(exp(x)) over the last axis."""
+
+    kind: ClassVar[str] = "softmax"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reduce(Operation):
+    """The mean, sum, max or min over axes (counted without the batch), which stay, with size 1."""
+
+    kind: ClassVar[str] = "reduce"
+
+    function: Literal["mean", "sum", "max", "min"]
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pool(Operation):
+    """The mean or max over windows of each channel; a window is a forward Geometry's.
+
+    Positions outside the map do not take part, except that with `count_outside` a mean divides by
+    all taps (rather than by those inside the map): padding counted as zeros.
+    """
+
+    kind: ClassVar[str] = "pool"
+
+    function: Literal["mean", "max"]
+    geometry: Geometry
+    count_outside: bool = False
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Constant(Operation):
+    """The same values [*shape] for every sample; no inputs."""
+
+    kind: ClassVar[str] = "constant"
+
+    value: Floats
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Concat(Operation):
     """Values one after the other along an axis (counted without the batch; -1 is channels)."""
 
@@ -131,8 +189,34 @@ class Permute(Operation):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Slice(Operation):
+    """numpy's x[begin:end:step] on every axis: begin + step * i, i in 0 .. size - 1; step not 0.
+
+    `sizes` is the shape that is left.
+    """
+
+    kind: ClassVar[str] = "slice"
+
+    begin: tuple[int, ...]
+    sizes: Shape
+    step: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pad(Operation):
+    """More positions before and after on every axis: a number, or numpy's reflect, edge, wrap."""
+
+    kind: ClassVar[str] = "pad"
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    mode: Literal["constant", "reflect", "edge", "wrap"] = "constant"
+    value: float = 0.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Upsample(Operation):
-    """Nearest neighbour: every spatial position repeated scales[axis] times."""
+    """Nearest neighbour: every position repeated scales[axis] times; all axes but the last."""
 
     kind: ClassVar[str] = "upsample"
 
@@ -140,20 +224,52 @@ class Upsample(Operation):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Resample(Operation):
+    """Positions mixed axis by axis: matrices[axis] [new, old], or None; all axes but the last.
+
+    Any interpolation with fixed weights, bilinear and bicubic among them.
+    """
+
+    kind: ClassVar[str] = "resample"
+
+    matrices: tuple[Floats | None, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class InstanceNorm(Operation):
-    """act((x - mean) / sqrt(variance + epsilon) * scale + shift) over positions, per channel."""
+    """act((x - mean) / sqrt(variance + epsilon) * scale + shift) over positions, per channel.
+
+    With `groups`, that many groups of neighbouring channels share their mean and variance (group
+    norm). scale and shift [channels] always; variance is the mean of squares, not the unbiased one.
+    """
 
     kind: ClassVar[str] = "instance_norm"
 
     scale: Floats
     shift: Floats
     epsilon: float = 1e-5
+    groups: int | None = None
     activation: Activation = field(default_factory=Activation)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class LayerNorm(Operation):
+    """(x - mean) / sqrt(variance + epsilon) * scale + shift over the last axis [channels]."""
+
+    kind: ClassVar[str] = "layer_norm"
+
+    scale: Floats
+    shift: Floats
+    epsilon: float = 1e-5
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Embedding(Operation):
-    """Rows of a table by index: table [classes, *shape], input int64 []."""
+    """Rows of a table by index: int64 [*positions] -> [*positions, *shape].
+
+    table [classes, *shape]; one label a sample has no positions. An index beyond the table is the
+    caller's to refuse.
+    """
 
     kind: ClassVar[str] = "embedding"
 
@@ -166,8 +282,10 @@ class Recurrent(Operation):
 
     Gate order of ONNX: LSTM i, o, f, c; GRU z, r, h. weight [features, gates * hidden], recurrent
     [hidden, gates * hidden], bias and recurrent_bias [gates * hidden]. Inputs: the sequence, then
-    optional initial states. Outputs: all hidden states [time, hidden], then the last states.
-    `linear_before_reset` is PyTorch's GRU.
+    none or all initial states [hidden] (h; LSTM h, c). Outputs: all hidden states [time, hidden],
+    then the last states [hidden] (h; LSTM h, c). `linear_before_reset` is PyTorch's GRU. With
+    `reverse` the last time is the first step; hidden states stand in the order of the sequence,
+    and the last state is that of time 0.
     """
 
     kind: ClassVar[str] = "recurrent"
@@ -187,12 +305,24 @@ OPERATIONS: Mapping[str, type[Operation]] = {
         Convolution,
         Linear,
         Elementwise,
+        Affine,
+        PRelu,
         Add,
+        Binary,
+        MatMul,
+        Softmax,
+        Reduce,
+        Pool,
+        Constant,
         Concat,
         Reshape,
         Permute,
+        Slice,
+        Pad,
         Upsample,
+        Resample,
         InstanceNorm,
+        LayerNorm,
         Embedding,
         Recurrent,
     )
