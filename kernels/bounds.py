@@ -136,7 +136,9 @@ def tolerance(
     where the error cannot cross a rounding boundary. ValueError for an unknown name.
     """
     reference = np.asarray(reference, np.float64)
-    rule: Algorithm = _named("algorithm", algorithm or _named("operand", operand, DEFAULT_ALGORITHM))
+    rule: Algorithm = _named(
+        "algorithm", algorithm or _named("operand", operand, DEFAULT_ALGORITHM)
+    )
     steepest = max(_named("activation", activation, SLOPES), abs(slope))
     relative = (growth(depth) + _EPILOGUE_STEPS) * rule.unit + rule.product
     error = steepest * relative * np.asarray(magnitude, np.float64)
@@ -163,7 +165,8 @@ def converted(
         levels: Doubles = np.maximum(nearest - lowest, highest - nearest)
         return levels
     kind: Format = _named("output", output, FORMATS)
-    return error + kind.unit * (np.abs(reference) + error) + kind.tiny
+    allowed: Doubles = error + kind.unit * (np.abs(reference) + error) + kind.tiny
+    return allowed
 
 
 def exceeds(actual: ArrayLike, reference: ArrayLike, allowed: ArrayLike) -> str | None:
