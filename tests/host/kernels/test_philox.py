@@ -10,21 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import philox
-
-# kat_vectors of Random123 1.14: philox4x32 10, counter, key, result.
-KNOWN_ANSWERS = {
-    "zeros": ([0] * 4, (0, 0), [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
-    "ones": (
-        [0xFFFFFFFF] * 4,
-        (0xFFFFFFFF, 0xFFFFFFFF),
-        [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD],
-    ),
-    "pi": (
-        [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
-        (0xA4093822, 0x299F31D0),
-        [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
-    ),
-}
+from tests.cases.philox import KNOWN_ANSWERS
 
 
 @pytest.mark.parametrize("case", KNOWN_ANSWERS.values(), ids=KNOWN_ANSWERS)

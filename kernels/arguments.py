@@ -1,0 +1,58 @@
+"""Checks and arguments that launchers of several kernels share."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from kernels.launch import LARGEST_OFFSET, interpreting, signed_word
+
+if TYPE_CHECKING:
+    import torch
+
+
+def check_device(*tensors: torch.Tensor) -> None:
+    """Raise ValueError unless all tensors are on one GPU, or on the CPU in the interpreter."""
+    devices = {str(tensor.device) for tensor in tensors}
+    if len(devices) > 1:
+        raise ValueError(f"tensors are on different devices: {', '.join(sorted(devices))}")
+    if not interpreting() and not all(tensor.is_cuda for tensor in tensors):
+        raise ValueError(
+            f"tensors are on {devices.pop()}; Triton kernels need a GPU, or TRITON_INTERPRET=1"
+        )
+
+
+def check_numbers(seed: int, start: int, count: int, stream: int) -> None:
+    """Raise ValueError unless seed and sample numbers fit 64 bits and the stream 32."""
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed={seed} must be between 0 and 2**64 - 1")
+    if start < 0 or start + count > 2**64:
+        raise ValueError(f"samples {start} to {start + count} must lie between 0 and 2**64")
+    if not 0 <= stream < 2**32:
+        raise ValueError(f"stream={stream} must be between 0 and 2**32 - 1")
+
+
+def random_arguments(seed: int, start: int, stream: int) -> dict[str, int]:
+    """The runtime arguments of a kernel that makes random numbers: 64-bit ones as two words."""
+    return {
+        "seed_low": signed_word(seed),
+        "seed_high": signed_word(seed >> 32),
+        "start_low": signed_word(start),
+        "start_high": signed_word(start >> 32),
+        "stream": signed_word(stream),
+    }
+
+
+def row_ranges(count: int, width: int) -> tuple[tuple[int, int], ...]:
+    """Row ranges of a [count, width] tensor below the offset limit, cut at aligned addresses.
+
+    Raises ValueError if the fewest rows that end aligned are beyond the limit.
+    """
+    # That many rows are a multiple of 16 elements, so of 16 bytes in any type.
+    aligned = 16 // math.gcd(max(1, width), 16)
+    rows = LARGEST_OFFSET // max(1, width) // aligned * aligned
+    if rows == 0 and count * width > LARGEST_OFFSET:
+        raise ValueError(
+            f"{width} elements a row are too many: {aligned} rows must stay below 2^31 elements"
+        )
+    return tuple((first, min(count, first + rows)) for first in range(0, count, max(1, rows)))

@@ -1,0 +1,70 @@
+"""A small launch on CPU tensors with what it must give, for the interpreter and the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from kernels.bounds import exceeds
+from kernels.launch import Launch
+
+# Elements before and after an output: a multiple of 16 bytes in every type.
+_CANARIES = 32
+_CANARY = 77
+
+
+@dataclass(frozen=True)
+class Output:
+    """A tensor that a launch fills, inside a buffer with canaries at both ends."""
+
+    tensor: torch.Tensor
+    buffer: torch.Tensor
+    reference: ArrayLike
+    allowed: ArrayLike
+
+    @classmethod
+    def make(
+        cls,
+        shape: Sequence[int],
+        dtype: torch.dtype,
+        reference: ArrayLike,
+        allowed: ArrayLike = 0.0,
+    ) -> Output:
+        """An output filled with NaN (with canaries, if integers)."""
+        size = int(np.prod(shape))
+        buffer = torch.full((size + 2 * _CANARIES,), _CANARY, dtype=dtype)
+        tensor = buffer[_CANARIES : _CANARIES + size].view(*shape)
+        if dtype.is_floating_point:
+            tensor.fill_(float("nan"))
+        return cls(tensor, buffer, reference, allowed)
+
+    def wrong(self) -> str | None:
+        """What is wrong with the result, or None."""
+        ends = torch.cat([self.buffer[:_CANARIES], self.buffer[-_CANARIES:]])
+        if not bool((ends == _CANARY).all()):
+            return "written outside of the output"
+        if self.tensor.dtype.is_floating_point:
+            return exceeds(self.tensor.double().numpy(), self.reference, self.allowed)
+        return exceeds(self.tensor.numpy(), self.reference, self.allowed)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Launches to be run in order, and their outputs by name."""
+
+    launches: tuple[Launch, ...]
+    outputs: dict[str, Output]
+
+    def run(self) -> None:
+        """Run in the interpreter (or on a device, had the tensors been made there)."""
+        for launch in self.launches:
+            launch.run()
+
+    def wrong(self) -> dict[str, str]:
+        """What is wrong, by output."""
+        found = {name: output.wrong() for name, output in self.outputs.items()}
+        return {name: text for name, text in found.items() if text is not None}
