@@ -1,0 +1,1 @@
+"""What the compiler made of a kernel: its binary read, its instructions counted, and the report."""
