@@ -10,16 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.core.errors import ArtifactError, OptionError
-from engine.program import graph
-from engine.program.graph import Activation, Array, Operation, Program
-from kernels.reference import arithmetic, convolution, layout, linear, normalisation, resampling
-from kernels.reference import recurrent as cells
-from kernels.reference.activation import activation
+from engine.program.graph import Array, Constant, Operation, Program, Value
+from engine.program.meaning import MEANINGS
 
-Doubles = NDArray[np.float64]
 Observe = Callable[[Operation, Mapping[str, Array]], None]
 
 
@@ -36,11 +31,11 @@ def execute(
     Raises OptionError if an input is missing, unknown, or of another shape or kind of number, and
     ArtifactError if the program is not what it says it is. NaN passes through.
     """
-    values = _checked_inputs(program, inputs, dtype)
+    values, batch = _checked_inputs(program, inputs, dtype)
     last_use = {name: step for step, op in enumerate(program.operations) for name in op.inputs}
     kept = {value.name for value in program.outputs}
     for step, operation in enumerate(program.operations):
-        made = _run(program, operation, values, dtype)
+        made = _run(program, operation, values, batch, dtype)
         if observe is not None:
             observe(operation, made)
         values.update(made)
@@ -52,50 +47,63 @@ def execute(
 
 def _checked_inputs(
     program: Program, inputs: Mapping[str, Array], dtype: type[np.floating[Any]]
-) -> dict[str, Array]:
+) -> tuple[dict[str, Array], int]:
+    """Inputs converted and given one batch, and that batch."""
     expected = {value.name: value for value in program.inputs}
     if set(inputs) != set(expected):
         raise OptionError(f"{program.name} takes the inputs {_list(expected)}, not {_list(inputs)}")
-    checked: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     for name, value in expected.items():
         array = np.asarray(inputs[name])
-        if array.ndim == 0 or array.shape[1:] != value.shape:
+        if (
+            array.ndim == 0
+            or array.shape[1:] != value.shape
+            or (_shared(value) and len(array) != 1)
+        ):
             raise OptionError(
                 f"input {name!r} has shape {list(array.shape)}; {program.name} takes "
-                f"{['batch', *value.shape]}"
+                f"{[1 if _shared(value) else 'batch', *value.shape]}"
             )
         number, kind = (np.integer, np.int64) if value.dtype == "int64" else (np.floating, dtype)
         if not np.issubdtype(array.dtype, number):
             raise OptionError(
                 f"input {name!r} is {array.dtype}; {program.name} takes {value.dtype}"
             )
-        checked[name] = array.astype(kind)
-    if len({len(array) for array in checked.values()}) > 1:
-        sizes = ", ".join(f"{name} {len(array)}" for name, array in checked.items())
+        arrays[name] = array.astype(kind)
+    batches = {name: len(array) for name, array in arrays.items() if not _shared(expected[name])}
+    if len(set(batches.values())) > 1:
+        sizes = ", ".join(f"{name} {size}" for name, size in batches.items())
         raise OptionError(f"the inputs have different batches: {sizes}; give all the same")
-    return checked
+    batch = next(iter(batches.values()), 1)
+    values = {
+        name: np.broadcast_to(array, (batch, *array.shape[1:])) for name, array in arrays.items()
+    }
+    return values, batch
+
+
+def _shared(value: Value) -> bool:
+    """Whether an input has no batch of its own, so that all samples share it."""
+    return value.layout is not None and value.layout.batch is None
 
 
 def _run(
     program: Program,
     operation: Operation,
     values: Mapping[str, Array],
+    batch: int,
     dtype: type[np.floating[Any]],
 ) -> dict[str, Array]:
-    function = FUNCTIONS.get(type(operation))
-    if function is None:
-        raise ArtifactError(f"{operation.name}: no such operation: {type(operation).__name__}")
-    # An empty name is an optional input that is left out.
-    arguments = [_read(name, values, operation.name) if name else None for name in operation.inputs]
-    try:
-        results = function(operation, *arguments)
-    except OptionError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise ArtifactError(f"{operation.name} ({operation.kind}): {error}") from error
-    results = results if isinstance(results, tuple) else (results,)
+    if isinstance(operation, Constant):
+        results: Array | tuple[Array, ...] = np.broadcast_to(
+            operation.value.astype(dtype), (batch, *operation.value.shape)
+        )
+    else:
+        results = _meant(operation, values)
     made = {}
-    for name, result in zip(operation.outputs, results, strict=False):
+    # Outputs that a program does not name are left out.
+    for name, result in zip(
+        operation.outputs, results if isinstance(results, tuple) else (results,), strict=False
+    ):
         if not name:
             continue
         expected = program.values[name].shape
@@ -108,91 +116,25 @@ def _run(
     return made
 
 
+def _meant(operation: Operation, values: Mapping[str, Array]) -> Array | tuple[Array, ...]:
+    meaning = MEANINGS.get(type(operation))
+    if meaning is None:
+        raise ArtifactError(f"{operation.name}: no such operation: {type(operation).__name__}")
+    # An empty name is an optional input that is left out.
+    arguments = [_read(name, values, operation.name) if name else None for name in operation.inputs]
+    try:
+        return meaning(operation, *arguments)
+    except OptionError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise ArtifactError(f"{operation.name} ({operation.kind}): {error}") from error
+
+
 def _read(name: str, values: Mapping[str, Array], reader: str) -> Array:
     if name not in values:
         raise ArtifactError(f"{reader} reads {name!r}, which nothing has made")
     return values[name]
 
 
-def _end(value: Doubles, end: Activation) -> Doubles:
-    return activation(value, end.kind, end.alpha, end.beta)
-
-
-def _convolution(op: graph.Convolution, x: Array) -> Doubles:
-    out = convolution.convolution(x, op.weight, op.geometry, op.groups)
-    return _end(arithmetic.affine(out, shift=op.shift), op.activation)
-
-
-def _linear(op: graph.Linear, x: Array) -> Doubles:
-    out = linear.linear(x, op.weight)
-    return _end(arithmetic.affine(out, shift=op.shift), op.activation)
-
-
-def _elementwise(op: graph.Elementwise, x: Array) -> Doubles:
-    return _end(np.asarray(x, np.float64), op.activation)
-
-
-def _add(op: graph.Add, *values: Array) -> Doubles:
-    return _end(arithmetic.add(*values), op.activation)
-
-
-def _concat(op: graph.Concat, *values: Array) -> Doubles:
-    return layout.concat(*values, axis=_axis(op.axis))
-
-
-def _reshape(op: graph.Reshape, x: Array) -> Array:
-    return x.reshape(len(x), *op.shape)
-
-
-def _permute(op: graph.Permute, x: Array) -> Array:
-    return x.transpose(0, *(_axis(axis) for axis in op.axes))
-
-
-def _upsample(op: graph.Upsample, x: Array) -> Doubles:
-    return resampling.upsample(x, op.scales)
-
-
-def _instance_norm(op: graph.InstanceNorm, x: Array) -> Doubles:
-    return _end(normalisation.instance_norm(x, op.scale, op.shift, op.epsilon), op.activation)
-
-
-def _embedding(op: graph.Embedding, index: Array) -> Doubles:
-    if index.size and not 0 <= index.min() <= index.max() < len(op.table):
-        raise OptionError(
-            f"{op.name} looks up {index.min()} to {index.max()}; give 0 to {len(op.table) - 1}"
-        )
-    return layout.embedding(index, op.table)
-
-
-def _recurrent(
-    op: graph.Recurrent, x: Array, h: Array | None = None, c: Array | None = None
-) -> tuple[Doubles, ...]:
-    weights = cells.Weights(op.cell, op.weight, op.recurrent, op.bias, op.recurrent_bias)
-    states, h, c = cells.sequence(
-        x, weights, h, c, reverse=op.reverse, linear_before_reset=op.linear_before_reset
-    )
-    return (states, h) if c is None else (states, h, c)
-
-
-def _axis(axis: int) -> int:
-    """An axis counted without the batch as one counted with it."""
-    return axis + 1 if axis >= 0 else axis
-
-
 def _list(names: Mapping[str, Any]) -> str:
     return ", ".join(sorted(names)) or "none"
-
-
-FUNCTIONS: Mapping[type[Operation], Callable[..., Array | tuple[Array, ...]]] = {
-    graph.Convolution: _convolution,
-    graph.Linear: _linear,
-    graph.Elementwise: _elementwise,
-    graph.Add: _add,
-    graph.Concat: _concat,
-    graph.Reshape: _reshape,
-    graph.Permute: _permute,
-    graph.Upsample: _upsample,
-    graph.InstanceNorm: _instance_norm,
-    graph.Embedding: _embedding,
-    graph.Recurrent: _recurrent,
-}

@@ -11,17 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 Doubles = NDArray[np.float64]
 Function = Callable[[Doubles, float, float], Doubles]
 
-# Klambauer et al.: Self-normalizing neural networks (2017).
-SELU_ALPHA = 1.6732632423543772848
-SELU_SCALE = 1.0507009873554804934
-
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def activation(x: ArrayLike, kind: str, alpha: float = 0.0, beta: float = 0.0) -> Doubles:
     """f(x) elementwise: same shape, float64; NaN stays NaN. ValueError for an unknown kind.
 
-    The formulas are those of the ONNX operators of the same names; `FUNCTIONS` lists them.
+    The formulas are those of the ONNX operators of the same names; `FUNCTIONS` lists them. alpha
+    is the slope, scale, threshold, lower bound or exponent; beta is selu's gamma, hard_sigmoid's
+    offset, or clip's upper bound.
     """
     if kind not in FUNCTIONS:
         raise ValueError(f"activation {kind!r} is not one of {', '.join(sorted(FUNCTIONS))}")
@@ -56,7 +54,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "tanh": lambda x, alpha, beta: np.tanh(x),
     "sigmoid": lambda x, alpha, beta: sigmoid(x),
     "elu": lambda x, alpha, beta: _elu(x, alpha),
-    "selu": lambda x, alpha, beta: SELU_SCALE * _elu(x, SELU_ALPHA),
+    "celu": lambda x, alpha, beta: np.where(x < 0, alpha * np.expm1(np.minimum(x, 0) / alpha), x),
+    "selu": lambda x, alpha, beta: beta * _elu(x, alpha),
     "softplus": lambda x, alpha, beta: softplus(x),
     "softsign": lambda x, alpha, beta: x / (1.0 + np.abs(x)),
     "silu": lambda x, alpha, beta: x * sigmoid(x),
@@ -65,12 +64,20 @@ FUNCTIONS: Mapping[str, Function] = {
     "gelu_tanh": lambda x, alpha, beta: _gelu_tanh(x),
     "hard_sigmoid": lambda x, alpha, beta: np.clip(alpha * x + beta, 0.0, 1.0),
     "hard_swish": lambda x, alpha, beta: x * np.clip(x / 6.0 + 0.5, 0.0, 1.0),
+    "thresholded_relu": lambda x, alpha, beta: np.where(x <= alpha, 0.0, x),
     "clip": lambda x, alpha, beta: np.minimum(np.maximum(x, alpha), beta),
     "abs": lambda x, alpha, beta: np.abs(x),
     "neg": lambda x, alpha, beta: -x,
     "exp": lambda x, alpha, beta: np.exp(x),
     "log": lambda x, alpha, beta: np.log(x),
     "sqrt": lambda x, alpha, beta: np.sqrt(x),
+    "reciprocal": lambda x, alpha, beta: 1.0 / x,
+    "power": lambda x, alpha, beta: np.power(x, alpha),
+    "erf": lambda x, alpha, beta: _erf(x),
     "sin": lambda x, alpha, beta: np.sin(x),
     "cos": lambda x, alpha, beta: np.cos(x),
+    "floor": lambda x, alpha, beta: np.floor(x),
+    "ceil": lambda x, alpha, beta: np.ceil(x),
+    "round": lambda x, alpha, beta: np.rint(x),
+    "sign": lambda x, alpha, beta: np.sign(x),
 }

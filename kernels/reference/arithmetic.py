@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,19 +23,57 @@ def multiply(*values: ArrayLike) -> Doubles:
 
 
 def affine(x: ArrayLike, scale: ArrayLike | None = None, shift: ArrayLike | None = None) -> Doubles:
-    """x * scale + shift per channel, in float64: x [..., channels], scale and shift [channels].
+    """x * scale + shift, in float64: x [..., channels]; [channels] is one number a channel.
 
-    None leaves its step out. ValueError if a vector does not have one number a channel.
+    scale and shift broadcast to x by numpy's rule; None leaves its step out. ValueError if they do
+    not fit.
     """
     x = np.asarray(x, np.float64)
-    for name, vector in (("scale", scale), ("shift", shift)):
-        if vector is not None and np.shape(vector) != x.shape[-1:]:
-            raise ValueError(
-                f"{name} {np.shape(vector)} must be {x.shape[-1:]}, one number a channel"
-            )
     if scale is not None:
-        x = x * np.asarray(scale, np.float64)
-    return x if shift is None else x + np.asarray(shift, np.float64)
+        x = x * _broadcast("scale", scale, x.shape)
+    return x if shift is None else x + _broadcast("shift", shift, x.shape)
+
+
+def prelu(x: ArrayLike, slope: ArrayLike) -> Doubles:
+    """x where x >= 0, slope * x below; slope broadcasts to x as in `affine`."""
+    x = np.asarray(x, np.float64)
+    return np.where(x < 0, x * _broadcast("slope", slope, x.shape), x)
+
+
+def binary(function: str, a: ArrayLike, b: ArrayLike) -> Doubles:
+    """a <function> b in float64, axes of size 1 repeated to the other's size; NaN passes through.
+
+    ValueError unless the function is one of BINARY and the shapes have one rank and fit.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if function not in BINARY:
+        raise ValueError(f"function {function!r} is not one of {', '.join(BINARY)}")
+    if a.ndim != b.ndim or any(
+        i != j and 1 not in (i, j) for i, j in zip(a.shape, b.shape, strict=True)
+    ):
+        raise ValueError(f"shapes {a.shape} and {b.shape} must be one rank and agree or be 1")
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return BINARY[function](a, b)
+
+
+BINARY: Mapping[str, Callable[[Doubles, Doubles], Doubles]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "max": np.maximum,
+    "min": np.minimum,
+}
+
+
+def _broadcast(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Doubles:
+    value = np.asarray(value, np.float64)
+    trailing = shape[len(shape) - value.ndim :]
+    if value.ndim > len(shape) or any(
+        i not in (1, j) for i, j in zip(value.shape, trailing, strict=True)
+    ):
+        raise ValueError(f"{name} {value.shape} does not broadcast to x {shape}")
+    return value
 
 
 def _same_shape(values: tuple[ArrayLike, ...]) -> list[Doubles]:

@@ -1,4 +1,4 @@
-"""Elements moved without arithmetic: concatenation, padding and cropping, rows of a table."""
+"""Elements moved without arithmetic: concatenation, padding, slicing, rows of a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Doubles = NDArray[np.float64]
-PadMode = Literal["constant", "reflect", "edge"]
+PadMode = Literal["constant", "reflect", "edge", "wrap"]
 
 
 def concat(*values: ArrayLike, axis: int = -1) -> Doubles:
@@ -25,36 +25,54 @@ def pad(
     mode: PadMode = "constant",
     value: float = 0.0,
 ) -> Doubles:
-    """Positions added around the map, or cropped where a number is negative.
+    """Elements added around all axes but the batch, or cut off where a number is negative.
 
-    x [batch, *spatial, channels]; before and after: one number a spatial axis. Modes are those of
-    ONNX Pad. ValueError if the numbers are too many or too few, or more is cropped than there is,
-    or "reflect" reaches further than the map.
+    x [batch, *shape], one number an axis of shape. Modes are those of ONNX Pad and of numpy.
+    ValueError if there are too many numbers or too few, if more is cut off than there is, or if
+    there is nothing to reflect or repeat.
     """
     x = np.asarray(x, np.float64)
-    spatial = x.shape[1:-1]
-    if len(before) != len(spatial) or len(after) != len(spatial):
+    sizes = x.shape[1:]
+    if len(before) != len(sizes) or len(after) != len(sizes):
         raise ValueError(
-            f"before={tuple(before)} and after={tuple(after)} must be {len(spatial)} numbers each"
+            f"before={tuple(before)} and after={tuple(after)} must be {len(sizes)} numbers each"
         )
-    for size, low, high in zip(spatial, before, after, strict=True):
-        if size + min(low, 0) + min(high, 0) < 0:
-            raise ValueError(f"before={low} and after={high} crop more than the map's {size}")
+    crops, widths = [slice(None)], [(0, 0)]
+    for size, low, high in zip(sizes, before, after, strict=True):
         kept = size + min(low, 0) + min(high, 0)
-        if (mode == "reflect" and max(low, high) >= max(kept, 1)) or (
-            mode == "edge" and kept == 0 and max(low, high) > 0
-        ):
-            raise ValueError(f"before={low} and after={high} reach past the map's {kept} ({mode})")
-    crop = [
-        slice(max(-low, 0), size - max(-high, 0))
-        for size, low, high in zip(spatial, before, after, strict=True)
-    ]
-    x = x[(slice(None), *crop)]
-    widths = [(max(low, 0), max(high, 0)) for low, high in zip(before, after, strict=True)]
-    around = [(0, 0), *widths, (0, 0)]
+        least = {"constant": 0, "reflect": max(low, high) + 1}.get(mode, 1)
+        if kept < 0 or (max(low, high) > 0 and kept < least):
+            raise ValueError(f"before={low} and after={high} do not fit size {size} ({mode})")
+        crops.append(slice(max(-low, 0), size - max(-high, 0)))
+        widths.append((max(low, 0), max(high, 0)))
+    inner = x[tuple(crops)]
     if mode == "constant":
-        return np.pad(x, around, constant_values=value)
-    return np.pad(x, around, mode=mode)
+        return np.pad(inner, widths, constant_values=value)
+    return np.pad(inner, widths, mode=mode)
+
+
+def take(x: ArrayLike, begin: Sequence[int], sizes: Sequence[int], step: Sequence[int]) -> Doubles:
+    """Elements begin + step * i, i in 0 .. size - 1, of every axis but the batch.
+
+    ValueError for a step of 0, for other than one number an axis, or if an element is not there.
+    """
+    out = np.asarray(x, np.float64)
+    shape = out.shape[1:]
+    if not len(begin) == len(sizes) == len(step) == len(shape):
+        raise ValueError(
+            f"begin={tuple(begin)}, sizes={tuple(sizes)} and step={tuple(step)} must be "
+            f"{len(shape)} numbers each"
+        )
+    for axis, (first, size, stride) in enumerate(zip(begin, sizes, step, strict=True), start=1):
+        last = first + stride * (size - 1)
+        if stride == 0 or (
+            size and not (0 <= first < out.shape[axis] and 0 <= last < out.shape[axis])
+        ):
+            raise ValueError(
+                f"begin={first}, size={size}, step={stride} do not fit size {out.shape[axis]}"
+            )
+        out = out.take(first + stride * np.arange(size), axis=axis)
+    return out
 
 
 def embedding(index: ArrayLike, table: ArrayLike) -> Doubles:

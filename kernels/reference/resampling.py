@@ -1,4 +1,4 @@
-"""Positions repeated, and channels moved to positions."""
+"""Positions repeated or mixed, and channels moved to positions."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ def upsample(x: ArrayLike, scales: Sequence[int]) -> Doubles:
     for axis, scale in enumerate(scales, start=1):
         x = np.repeat(x, scale, axis=axis)
     return x
+
+
+def resample(x: ArrayLike, matrices: Sequence[ArrayLike | None]) -> Doubles:
+    """Positions mixed axis by axis: x [batch, *spatial, channels], one [new, old] or None an axis.
+
+    Any interpolation with fixed weights. ValueError if a matrix does not fit its axis.
+    """
+    out = np.asarray(x, np.float64)
+    if len(matrices) != out.ndim - 2:
+        raise ValueError(f"{len(matrices)} matrices for the {out.ndim - 2} axes of x {out.shape}")
+    for axis, matrix in enumerate(matrices, start=1):
+        if matrix is None:
+            continue
+        mix = np.asarray(matrix, np.float64)
+        if mix.ndim != 2 or mix.shape[1] != out.shape[axis]:
+            raise ValueError(f"matrix {mix.shape} must be [new, {out.shape[axis]}]")
+        out = np.moveaxis(np.tensordot(out, mix, (axis, 1)), -1, axis)
+    return out
 
 
 def depth_to_space(x: ArrayLike, block: Sequence[int], channels_first: bool = False) -> Doubles:

@@ -31,7 +31,8 @@ def probabilities(logits: ArrayLike, temperature: float = 1.0, top_k: int | None
         raise ValueError(f"top_k={top_k} must be between 1 and the {tokens} tokens")
     largest = logits.max(axis=1, keepdims=True)
     if temperature == 0:
-        return np.eye(tokens)[logits.argmax(axis=1)]
+        certain: Doubles = np.eye(tokens)[logits.argmax(axis=1)]
+        return certain
     weights = np.exp((logits - largest) / temperature)
     if top_k is not None:
         least = np.sort(logits, axis=1)[:, tokens - top_k, None]
@@ -56,4 +57,5 @@ def sample(
         raise ValueError(f"uniform {uniform.shape} must be {chances.shape[:1]} numbers in [0, 1)")
     reached = np.cumsum(chances, axis=1)
     # Against the sum as it was rounded, so that u close to 1 cannot pass the last token.
-    return (reached > uniform[:, None] * reached[:, -1:]).argmax(axis=1)
+    token: NDArray[np.int64] = (reached > uniform[:, None] * reached[:, -1:]).argmax(axis=1)
+    return token
