@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernels.inspect.flow import blocks, loops, main_loop
+from kernels.inspect.flow import MainLoop, blocks, loops, main_loop
 from kernels.inspect.sass import Instruction, parse
 
 
@@ -20,12 +20,18 @@ def sass(*lines: str) -> tuple[Instruction, ...]:
     return parse("\n".join(text))
 
 
+def measured(code: tuple[Instruction, ...]) -> MainLoop:
+    found = main_loop(code)
+    assert found is not None
+    return found
+
+
 MMA = "HMMA.16816.F32 R4, R8, R12, R4"
 ADD = "IADD3 R1, R1, 0x1, RZ"
 
 
 def test_a_loop_of_one_block() -> None:
-    loop = main_loop(sass(ADD, ".L_x_0:", MMA, ADD, MMA, "@P0 BRA `(.L_x_0)", ADD, "EXIT"))
+    loop = measured(sass(ADD, ".L_x_0:", MMA, ADD, MMA, "@P0 BRA `(.L_x_0)", ADD, "EXIT"))
     assert (loop.kind, loop.instructions, loop.tensor_instructions) == ("loop", 4, 2)
     assert loop.per_tensor_instruction == 2.0
 
@@ -34,7 +40,7 @@ def test_a_loop_of_several_blocks_counts_all_of_them() -> None:
     code = sass(
         ".L_x_0:", MMA, "@P1 BRA `(.L_x_1)", ADD, MMA, ".L_x_1:", ADD, "@P0 BRA `(.L_x_0)", "EXIT"
     )
-    loop = main_loop(code)
+    loop = measured(code)
     assert (loop.instructions, loop.tensor_instructions) == (6, 2)
 
 
@@ -52,7 +58,7 @@ def test_a_wait_moved_out_of_line_belongs_to_its_loop() -> None:
         "@!P2 BRA `(.L_x_7)",
         "BRA `(.L_x_13)",
     )
-    loop = main_loop(code)
+    loop = measured(code)
     assert (loop.kind, loop.instructions, loop.tensor_instructions) == ("loop", 7, 1)
 
 
@@ -68,7 +74,7 @@ def test_the_inner_of_two_nested_loops_is_taken() -> None:
         "@P1 BRA `(.L_x_1)",
         "EXIT",
     )
-    assert main_loop(code).instructions == 3
+    assert measured(code).instructions == 3
     assert len(loops(blocks(code))) == 2
 
 
@@ -76,7 +82,7 @@ def test_an_inner_loop_without_products_does_not_count_as_the_inner_one() -> Non
     code = sass(
         ".L_x_1:", MMA, ".L_x_0:", ADD, "@P0 BRA `(.L_x_0)", MMA, "@P1 BRA `(.L_x_1)", "EXIT"
     )
-    loop = main_loop(code)
+    loop = measured(code)
     assert (loop.instructions, loop.tensor_instructions) == (5, 2)
 
 
@@ -84,15 +90,15 @@ def test_of_two_loops_the_one_with_more_products_is_taken() -> None:
     code = sass(
         ".L_x_0:", MMA, "@P0 BRA `(.L_x_0)", ".L_x_1:", MMA, ADD, MMA, "@P0 BRA `(.L_x_1)", "EXIT"
     )
-    assert main_loop(code).tensor_instructions == 2
+    assert measured(code).tensor_instructions == 2
 
 
 def test_unrolled_products_are_said_to_be_straight() -> None:
-    loop = main_loop(sass(ADD, MMA, ADD, ADD, MMA, ADD, "EXIT"))
+    loop = measured(sass(ADD, MMA, ADD, ADD, MMA, ADD, "EXIT"))
     assert (loop.kind, loop.instructions, loop.tensor_instructions) == ("straight", 4, 2)
 
 
-def test_a_kernel_without_products_has_no_main_loop() -> None:
+def test_a_kernel_without_products_has_no_measured() -> None:
     assert main_loop(sass(".L_x_0:", ADD, "@P0 BRA `(.L_x_0)", "EXIT")) is None
 
 
