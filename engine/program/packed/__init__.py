@@ -1,0 +1,1 @@
+"""The `.gen` file: its bytes (`container`), its values (`records`), its Programs (`programs`)."""

@@ -1,0 +1,139 @@
+"""Frozen dataclasses <-> JSON, driven by their annotations, with arrays kept apart.
+
+An operation that is added to the graph needs nothing here, as long as its fields are made of
+strings, numbers, literals, tuples, arrays, optional values and dataclasses of these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from collections.abc import Sequence
+from reprlib import repr as brief
+from typing import Any, Literal, Union, get_args, get_origin
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.errors import ArtifactError
+
+Floats = NDArray[np.float32]
+# What JSON has no number for.
+_INFINITIES = {"inf": math.inf, "-inf": -math.inf}
+
+
+class ArrayTable:
+    """Arrays in the order in which records name them; one that is named twice is kept once."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Floats] = []
+        self._numbers: dict[int, int] = {}
+
+    def number(self, array: Floats) -> int:
+        """The array's place in the table, where it is put if it is new."""
+        if id(array) not in self._numbers:
+            self._numbers[id(array)] = len(self.arrays)
+            self.arrays.append(array)
+        return self._numbers[id(array)]
+
+
+@functools.cache
+def field_types(record: Any) -> dict[str, Any]:
+    """Field names of a dataclass with their resolved types, in order."""
+    hints = typing.get_type_hints(record)
+    return {item.name: hints[item.name] for item in dataclasses.fields(record)}
+
+
+def encode(value: Any, hint: Any, table: ArrayTable) -> Any:
+    """A field's value as JSON. Raises TypeError for a type that has no form here."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin is np.ndarray:
+        return table.number(value)
+    if origin in (types.UnionType, Union):
+        return None if value is None else encode(value, _only(hint), table)
+    if origin is tuple:
+        hints = _element_hints(options, len(value))
+        return [encode(item, part, table) for item, part in zip(value, hints, strict=True)]
+    if dataclasses.is_dataclass(hint):
+        return encode_record(value, table)
+    if hint is float:
+        return float(value) if math.isfinite(value) else str(float(value))
+    if hint is int:
+        return int(value)
+    if origin is Literal or hint in (str, bool):
+        return value
+    raise TypeError(f"a field of type {hint} has no form in a .gen file")
+
+
+def encode_record(record: Any, table: ArrayTable) -> dict[str, Any]:
+    """All fields of a dataclass as JSON."""
+    kind: Any = type(record)
+    hints = field_types(kind)
+    return {name: encode(getattr(record, name), hint, table) for name, hint in hints.items()}
+
+
+def decode(value: Any, hint: Any, arrays: Sequence[Floats]) -> Any:
+    """A field's value from JSON. Raises ArtifactError for a value of another type."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin in (types.UnionType, Union):
+        return None if value is None else decode(value, _only(hint), arrays)
+    if origin is np.ndarray and type(value) is int and 0 <= value < len(arrays):
+        return arrays[value]
+    if origin is tuple and isinstance(value, list):
+        if options[-1] is not ... and len(options) != len(value):
+            raise ArtifactError(f"{brief(value)} must have {len(options)} elements")
+        hints = _element_hints(options, len(value))
+        return tuple(decode(item, part, arrays) for item, part in zip(value, hints, strict=True))
+    if origin is Literal and value in options:
+        return value
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return decode_record(value, hint, arrays)
+    if hint is float:
+        return _float(value)
+    if hint in (int, str, bool) and type(value) is hint:
+        return value
+    raise ArtifactError(f"{brief(value)} is not of the type {hint}")
+
+
+def decode_record(value: Any, record: Any, arrays: Sequence[Floats]) -> Any:
+    """A dataclass from JSON. Fields that are left out take their defaults.
+
+    Raises ArtifactError for unknown or missing fields, and for values that the class refuses.
+    """
+    hints = field_types(record)
+    if not isinstance(value, dict) or not set(value) <= set(hints):
+        raise ArtifactError(
+            f"{brief(value)} is no {record.__name__.lower()} of {', '.join(hints)}; it may be of a "
+            "newer version of this package"
+        )
+    fields: dict[str, Any] = {}
+    for name, item in value.items():
+        try:
+            fields[name] = decode(item, hints[name], arrays)
+        except ArtifactError as error:
+            raise ArtifactError(f"{name}: {error}") from error
+    try:
+        return record(**fields)
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(f"{record.__name__.lower()}: {error}") from error
+
+
+def _float(value: Any) -> float:
+    if type(value) in (int, float) and abs(value) <= np.finfo(np.float64).max:
+        return float(value)
+    if isinstance(value, str) and value in _INFINITIES:
+        return _INFINITIES[value]
+    raise ArtifactError(f"{brief(value)} is no number")
+
+
+def _only(hint: Any) -> Any:
+    """X of X | None."""
+    (hint,) = (option for option in get_args(hint) if option is not types.NoneType)
+    return hint
+
+
+def _element_hints(options: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    return (options[0],) * count if options[-1] is ... else options
