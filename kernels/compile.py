@@ -30,15 +30,20 @@ class Compiled:
     asm: dict[str, Any]
 
 
-def compile_launch(launch: Launch, architecture: int | str) -> Compiled:
+def compile_launch(
+    launch: Launch, architecture: int | str, *, fresh: bool = False, line_info: bool = True
+) -> Compiled:
     """Compile for a compute capability (80 .. 120) or an AMD architecture ('gfx942').
 
-    Pointers are promised to be multiples of 16 bytes; integers promise nothing. Raises
-    RuntimeError under TRITON_INTERPRET=1, where there is no compiler, and Triton's own errors.
+    Pointers are promised to be multiples of 16 bytes; integers promise nothing. `fresh` compiles
+    even what Triton's cache holds; binaries without line information are less than half as large.
+    Raises RuntimeError under TRITON_INTERPRET=1, where there is no compiler, and Triton's own
+    errors.
     """
     if interpreting():
         raise RuntimeError("kernels cannot be compiled under TRITON_INTERPRET=1; unset it")
     import triton
+    from triton import knobs
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
@@ -61,7 +66,10 @@ def compile_launch(launch: Launch, architecture: int | str) -> Compiled:
         **FIXED_OPTIONS,
         **launch.options,
     }
-    kernel = triton.compile(source, target=target, options=options)
+    with knobs.compilation.scope():
+        knobs.compilation.always_compile = fresh or knobs.compilation.always_compile
+        knobs.compilation.disable_line_info = not line_info
+        kernel = triton.compile(source, target=target, options=options)
     metadata = kernel.metadata
     return Compiled(
         launch=launch,
