@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from kernels.launch import LARGEST_OFFSET, interpreting, signed_word
+from kernels.launch import ALIGNMENT_BYTES, LARGEST_OFFSET, interpreting, signed_word
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +20,12 @@ def check_device(*tensors: torch.Tensor) -> None:
         raise ValueError(
             f"tensors are on {devices.pop()}; Triton kernels need a GPU, or TRITON_INTERPRET=1"
         )
+
+
+def aligned(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor if it is contiguous at an address that launches may promise, else a copy."""
+    tensor = tensor.contiguous()
+    return tensor.clone() if tensor.data_ptr() % ALIGNMENT_BYTES else tensor
 
 
 def check_numbers(seed: int, start: int, count: int, stream: int) -> None:
