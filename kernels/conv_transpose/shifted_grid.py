@@ -1,0 +1,368 @@
+"""All phases as columns: on a shifted grid they read the same inputs, so it is one plain product.
+
+    acc[m, (phase, c)] = sum over steps t of x[m - t, :] @ w[t, :, (phase, c)]
+    out[stride * m + phase - padding, c] = act(acc * scale + shift)
+
+    x   [batch, *input_size, in_channels]      fp16, bf16 or fp32
+    w   [steps, CIN_PADDED, COLUMNS]           the same type, columns are (phase, channel)
+    out [batch, *output_size, out_channels]    fp16, bf16, fp32 or uint8
+
+A row of a tile is a (sample, m) pair of the grid of `kernels.conv_transpose.shifted_axis`. Rows
+load ceil(kernel / stride) inputs an axis instead of kernel / stride for each of the phases: for a
+4x4 kernel of stride 2, four loads serve four outputs, where one product per phase needs sixteen.
+Also forward convolutions of stride 1, which have a single phase.
+
+For few channels (4 < out_channels <= 64) on large maps. Not for small maps: the grid is one
+position longer than the map, and positions at the border multiply zeros. Unfused, batch norm and
+activation would move the output four times more.
+
+Offsets, and the bits that say which step is in use, are carried by the loop: a division per step
+would cost more instructions than the product. fp32 runs as three tf32 products of split operands.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import torch
+import triton
+import triton.language as tl
+
+from kernels.conv_transpose.design import Packed, Tile, Work
+from kernels.conv_transpose.packing import (
+    ceil_to,
+    image_constants,
+    pack_vectors,
+    pack_weight,
+    type_bytes,
+)
+from kernels.conv_transpose.problem import Problem
+from kernels.conv_transpose.shifted_axis import ShiftedAxis, refusal, shifted_axes
+from kernels.jit.epilogue import activate, convert
+from kernels.launch import LARGEST_OFFSET, Constant, Launch, interpreting
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAME = "shifted_grid"
+
+# A row has a bit for each step of each axis, in an int32.
+MOST_STEPS = 31
+
+
+@triton.jit
+def _steps_outside(
+    position,
+    SIZE: tl.constexpr,
+    STEPS: tl.constexpr,
+    SPACING: tl.constexpr,
+    FIRST_BIT: tl.constexpr,
+):
+    """A bit for every step whose input lies outside the map."""
+    outside = position * 0
+    for step in tl.static_range(STEPS):
+        source = position - SPACING * step
+        outside |= tl.where((source < 0) | (source >= SIZE), 1 << (FIRST_BIT + step), 0)
+    return outside
+
+
+@triton.jit(do_not_specialize=["batch"])
+def shifted_grid_kernel(
+    x_ptr,
+    w_ptr,
+    scale_ptr,
+    shift_ptr,
+    out_ptr,
+    batch,
+    SIZE_0: tl.constexpr,
+    SIZE_1: tl.constexpr,
+    SIZE_2: tl.constexpr,
+    OUT_0: tl.constexpr,
+    OUT_1: tl.constexpr,
+    OUT_2: tl.constexpr,
+    FIRST_0: tl.constexpr,
+    FIRST_1: tl.constexpr,
+    FIRST_2: tl.constexpr,
+    COUNT_0: tl.constexpr,
+    COUNT_1: tl.constexpr,
+    COUNT_2: tl.constexpr,
+    STEPS_0: tl.constexpr,
+    STEPS_1: tl.constexpr,
+    STEPS_2: tl.constexpr,
+    SPACING_0: tl.constexpr,
+    SPACING_1: tl.constexpr,
+    SPACING_2: tl.constexpr,
+    PHASES_0: tl.constexpr,
+    PHASES_1: tl.constexpr,
+    PHASES_2: tl.constexpr,
+    SHIFT_0: tl.constexpr,
+    SHIFT_1: tl.constexpr,
+    SHIFT_2: tl.constexpr,
+    CIN: tl.constexpr,
+    CIN_PADDED: tl.constexpr,
+    COUT: tl.constexpr,
+    PHASE_COLUMNS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    ACTIVATION: tl.constexpr,
+    SLOPE: tl.constexpr,
+    OUTPUT: tl.constexpr,
+    IMAGE_SCALE: tl.constexpr,
+    IMAGE_SHIFT: tl.constexpr,
+    PRECISION: tl.constexpr,
+    UPCAST: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+):
+    """One tile: BLOCK_M positions of the grid, BLOCK_N (phase, channel) columns."""
+    COLUMN_TILES: tl.constexpr = COLUMNS // BLOCK_N
+    CHANNEL_STEPS: tl.constexpr = CIN_PADDED // BLOCK_K
+    ALL_STEPS: tl.constexpr = STEPS_0 * STEPS_1 * STEPS_2 * CHANNEL_STEPS
+    # What is added to the offset of x where the channels of a step and a row of steps end.
+    NEXT_2: tl.constexpr = -(CIN_PADDED + SPACING_2 * CIN)
+    NEXT_1: tl.constexpr = (STEPS_2 * SPACING_2 - SPACING_1 * SIZE_2) * CIN
+    NEXT_0: tl.constexpr = (STEPS_1 * SPACING_1 - SPACING_0 * SIZE_1) * SIZE_2 * CIN
+
+    # Columns run fastest: the tiles in flight share their rows in L2.
+    pid = tl.program_id(0)
+    columns = (pid % COLUMN_TILES) * BLOCK_N
+    rows = (pid // COLUMN_TILES) * BLOCK_M + tl.arange(0, BLOCK_M)
+    m_2 = rows % COUNT_2 + FIRST_2
+    m_1 = (rows // COUNT_2) % COUNT_1 + FIRST_1
+    m_0 = (rows // (COUNT_2 * COUNT_1)) % COUNT_0 + FIRST_0
+    sample = rows // (COUNT_2 * COUNT_1 * COUNT_0)
+
+    outside = _steps_outside(m_2, SIZE_2, STEPS_2, SPACING_2, 0)
+    outside |= _steps_outside(m_1, SIZE_1, STEPS_1, SPACING_1, STEPS_2)
+    outside |= _steps_outside(m_0, SIZE_0, STEPS_0, SPACING_0, STEPS_2 + STEPS_1)
+    outside = tl.where(sample < batch, outside, -1)
+
+    offs_k = tl.arange(0, BLOCK_K)
+    offs_n = columns + tl.arange(0, BLOCK_N)
+    x_rows = (((sample * SIZE_0 + m_0) * SIZE_1 + m_1) * SIZE_2 + m_2) * CIN
+    x_tile = x_ptr + x_rows[:, None] + offs_k[None, :]
+    w_tile = w_ptr + offs_k[:, None] * COLUMNS + offs_n[None, :]
+
+    acc = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
+    x_offset = 0
+    w_offset = 0
+    channel = 0
+    # The step of each axis, as the bit it has in `outside`.
+    bit_2 = 1
+    bit_1 = 1 << STEPS_2
+    bit_0 = 1 << (STEPS_2 + STEPS_1)
+    for _ in range(ALL_STEPS):
+        mask_x = ((outside & (bit_2 | bit_1 | bit_0)) == 0)[:, None]
+        if CIN != CIN_PADDED:
+            mask_x = mask_x & (channel + offs_k < CIN)[None, :]
+        x = tl.load(x_tile + x_offset, mask=mask_x, other=0.0)
+        w = tl.load(w_tile + w_offset)
+        if UPCAST:
+            x = x.to(tl.float32)
+            w = w.to(tl.float32)
+        acc = tl.dot(x, w, acc, input_precision=PRECISION)
+        w_offset += BLOCK_K * COLUMNS
+        x_offset += BLOCK_K
+        channel += BLOCK_K
+        step_ends = channel == CIN_PADDED
+        channel = tl.where(step_ends, 0, channel)
+        x_offset += tl.where(step_ends, NEXT_2, 0)
+        bit_2 = tl.where(step_ends, bit_2 * 2, bit_2)
+        if STEPS_1 * STEPS_0 > 1:
+            row_ends = bit_2 == 1 << STEPS_2
+            bit_2 = tl.where(row_ends, 1, bit_2)
+            x_offset += tl.where(row_ends, NEXT_1, 0)
+            bit_1 = tl.where(row_ends, bit_1 * 2, bit_1)
+            if STEPS_0 > 1:
+                plane_ends = bit_1 == 1 << (STEPS_2 + STEPS_1)
+                bit_1 = tl.where(plane_ends, 1 << STEPS_2, bit_1)
+                x_offset += tl.where(plane_ends, NEXT_0, 0)
+                bit_0 = tl.where(plane_ends, bit_0 * 2, bit_0)
+
+    # 256 columns in one piece would not leave registers for the epilogue: it spills.
+    PARTS: tl.constexpr = 2 if BLOCK_N >= 256 else 1
+    PART: tl.constexpr = BLOCK_N // PARTS
+    if PARTS == 2:
+        left, right = acc.reshape(BLOCK_M, 2, PART).permute(0, 2, 1).split()
+    else:
+        left, right = acc, acc
+    for part in tl.static_range(PARTS):
+        offs = columns + part * PART + tl.arange(0, PART)
+        scale = tl.load(scale_ptr + offs)
+        shift = tl.load(shift_ptr + offs)
+        value = left if part == 0 else right
+        value = value * scale[None, :] + shift[None, :]
+        value = convert(activate(value, ACTIVATION, SLOPE), OUTPUT, IMAGE_SCALE, IMAGE_SHIFT)
+        phase = offs // PHASE_COLUMNS
+        offs_c = offs % PHASE_COLUMNS
+        o_2 = (m_2 * PHASES_2)[:, None] + (phase % PHASES_2)[None, :] - SHIFT_2
+        o_1 = (m_1 * PHASES_1)[:, None] + (phase // PHASES_2 % PHASES_1)[None, :] - SHIFT_1
+        o_0 = (m_0 * PHASES_0)[:, None] + (phase // (PHASES_2 * PHASES_1))[None, :] - SHIFT_0
+        mask = (sample < batch)[:, None] & (offs_c < COUT)[None, :]
+        mask &= (phase < PHASES_0 * PHASES_1 * PHASES_2)[None, :]
+        mask &= (o_2 >= 0) & (o_2 < OUT_2) & (o_1 >= 0) & (o_1 < OUT_1)
+        if OUT_0 > 1:
+            mask &= (o_0 >= 0) & (o_0 < OUT_0)
+        position = ((sample[:, None] * OUT_0 + o_0) * OUT_1 + o_1) * OUT_2 + o_2
+        tl.store(out_ptr + position * COUT + offs_c[None, :], value, mask=mask)
+
+
+def refuses(problem: Problem, architecture: int) -> str | None:
+    """Groups, strides that skip inputs, dilated phases, and sizes beyond 32-bit offsets."""
+    if problem.groups > 1:
+        return f"groups={problem.groups}: all channels of an input are multiplied"
+    if reason := refusal(problem.geometry):
+        return reason
+    steps = sum(axis.steps for axis in shifted_axes(problem.geometry.as_3d()))
+    if steps > MOST_STEPS:
+        return f"{steps} steps along the axes; a row has {MOST_STEPS} bits for them"
+    axes = shifted_axes(problem.geometry)
+    size = problem.in_channels * _phase_columns(problem)
+    for axis in axes:
+        size *= axis.steps * axis.phases
+    if size > LARGEST_OFFSET // 4:
+        return f"{size} weights are too many for 32-bit offsets"
+    return None
+
+
+def pack(
+    problem: Problem,
+    tile: Tile,
+    weight: Tensor,
+    scale: Tensor | None = None,
+    shift: Tensor | None = None,
+) -> Packed:
+    """Pack w [*kernel, in_channels, out_channels] as [steps, in padded, (phase, out) padded].
+
+    Raises ValueError for another shape.
+    """
+    phase_columns = _phase_columns(problem)
+    columns = _columns(problem, tile)
+    rows = ceil_to(problem.in_channels, tile.depth)
+    taps, factors = pack_weight(problem, weight, rows, phase_columns)
+    axes = shifted_axes(problem.geometry.as_3d())
+    taps = taps.reshape(*(axis.kernel for axis in axes), rows, phase_columns)
+    steps = tuple(product(*(range(axis.steps) for axis in axes)))
+    phases = tuple(product(*(range(axis.phases) for axis in axes)))
+    packed = torch.zeros((len(steps), rows, columns), dtype=taps.dtype, device=taps.device)
+    for (i, step), (j, phase) in product(enumerate(steps), enumerate(phases)):
+        tap = tuple(axis.tap(*at) for axis, *at in zip(axes, phase, step, strict=True))
+        if None not in tap:
+            packed[i, :, j * phase_columns : (j + 1) * phase_columns] = taps[tap]
+    scales, shifts = pack_vectors(problem, scale, shift, phase_columns, weight.device, factors)
+    return Packed(
+        problem,
+        tile,
+        packed,
+        _repeat(scales, len(phases), columns),
+        _repeat(shifts, len(phases), columns),
+    )
+
+
+def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
+    """One launch over (tiles of the grid, column tiles)."""
+    problem, tile = packed.problem, packed.tile
+    batch = x.shape[0]
+    axes = shifted_axes(problem.geometry.as_3d())
+    columns = _columns(problem, tile)
+    return (
+        Launch(
+            name=NAME,
+            kernel=shifted_grid_kernel,
+            grid=(_row_tiles(problem, tile, batch) * (columns // tile.columns), 1, 1),
+            arguments={
+                "x_ptr": x,
+                "w_ptr": packed.weight,
+                "scale_ptr": packed.scale,
+                "shift_ptr": packed.shift,
+                "out_ptr": out,
+                "batch": batch,
+            },
+            constants={
+                **_axis_constants(axes),
+                **image_constants(problem),
+                "CIN": problem.in_channels,
+                "CIN_PADDED": ceil_to(problem.in_channels, tile.depth),
+                "COUT": problem.out_channels,
+                "PHASE_COLUMNS": _phase_columns(problem),
+                "COLUMNS": columns,
+                "PRECISION": "tf32x3" if problem.operand == "fp32" else "ieee",
+                "UPCAST": interpreting() and problem.operand == "bf16",
+                "BLOCK_M": tile.rows,
+                "BLOCK_N": tile.columns,
+                "BLOCK_K": tile.depth,
+            },
+            num_warps=tile.warps,
+            num_stages=tile.stages,
+        ),
+    )
+
+
+def work(problem: Problem, tile: Tile, batch: int) -> Work:
+    """Count executed FLOPs and bytes: all steps run everywhere; inputs outside are not fetched."""
+    axes = shifted_axes(problem.geometry.as_3d())
+    steps, loads = 1, 1
+    for axis in axes:
+        steps *= axis.steps
+        loads *= axis.loads()
+    depth = ceil_to(problem.in_channels, tile.depth)
+    columns = _columns(problem, tile)
+    row_tiles = _row_tiles(problem, tile, batch)
+    column_tiles = columns // tile.columns
+    item = type_bytes(problem.operand)
+    outputs = batch * problem.geometry.positions_out * problem.out_channels
+    return Work(
+        executed_flops=2 * row_tiles * tile.rows * steps * depth * columns,
+        fill_bytes=(
+            batch * loads * problem.in_channels * column_tiles * item
+            + row_tiles * steps * depth * columns * item
+        ),
+        compulsory_bytes=(
+            batch * problem.geometry.positions_in * problem.in_channels * item
+            + steps * depth * columns * item
+            + outputs * type_bytes(problem.output)
+        ),
+    )
+
+
+def _phase_columns(problem: Problem) -> int:
+    """Columns of one phase: channels up to a whole number of 16-byte stores."""
+    return ceil_to(problem.out_channels, 16 // type_bytes(problem.output))
+
+
+def _columns(problem: Problem, tile: Tile) -> int:
+    phases = 1
+    for axis in shifted_axes(problem.geometry):
+        phases *= axis.phases
+    return ceil_to(phases * _phase_columns(problem), tile.columns)
+
+
+def _row_tiles(problem: Problem, tile: Tile, batch: int) -> int:
+    rows = batch
+    for axis in shifted_axes(problem.geometry):
+        rows *= axis.count
+    return -(-rows // tile.rows)
+
+
+def _repeat(vector: Tensor, phases: int, columns: int) -> Tensor:
+    """A vector of one phase for all of them, with zeros up to the columns."""
+    repeated = torch.zeros(columns, dtype=vector.dtype, device=vector.device)
+    repeated[: phases * vector.numel()] = vector.repeat(phases)
+    return repeated
+
+
+def _axis_constants(axes: tuple[ShiftedAxis, ...]) -> dict[str, Constant]:
+    constants: dict[str, Constant] = {}
+    for i, axis in enumerate(axes):
+        constants |= {
+            f"SIZE_{i}": axis.inputs,
+            f"OUT_{i}": axis.outputs,
+            f"FIRST_{i}": axis.first,
+            f"COUNT_{i}": axis.count,
+            f"STEPS_{i}": axis.steps,
+            f"SPACING_{i}": axis.spacing,
+            f"PHASES_{i}": axis.phases,
+            f"SHIFT_{i}": axis.shift,
+        }
+    return constants
