@@ -5,9 +5,11 @@ Along each axis, input i, tap k and output o meet where
     forward:     i = stride * o + dilation * k - padding
     transposed:  o = stride * i + dilation * k - padding
 
-with 0 <= i < input_size and 0 <= o < output_size. `padding` is that of the low side; the high side,
-and a transposed convolution's output_padding, are said by `output_size`. So every ONNX `pads`,
-`auto_pad`, `output_padding` and `output_shape` has exactly one form here.
+with 0 <= i < input_size and 0 <= o < output_size. `padding` is that of the low side, where it is
+zeros around the input (forward) or outputs cut off (transposed). The high side is said by
+`output_size` alone: an output that meets nothing is an empty sum. So ONNX's `pads`, `auto_pad`,
+`output_padding` and `output_shape` have exactly one form here, as long as no low side is negative;
+a negative one is a crop of the input, or a padding of the output, apart from the convolution.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ Size = tuple[int, ...]
 class Geometry:
     """One convolution's axes, outermost first; all fields but `direction` have the same length.
 
-    Raises ValueError if a size is below its least: 0 for padding, input_size and output_size, 1
-    for the rest. Forward and transposed paddings may be negative only in ONNX; here they may not.
+    Raises ValueError for more than 3 axes, and if a size is below its least: 0 for padding,
+    input_size and output_size, 1 for the rest.
     """
 
     direction: Direction
@@ -39,6 +41,8 @@ class Geometry:
     def __post_init__(self) -> None:
         if self.direction not in ("forward", "transposed"):
             raise ValueError(f"direction {self.direction!r} must be 'forward' or 'transposed'")
+        if self.rank > 3:
+            raise ValueError(f"input_size={self.input_size} must have at most 3 axes")
         least = {"input_size": 0, "output_size": 0, "kernel": 1}
         least |= {"stride": 1, "padding": 0, "dilation": 1}
         for name, smallest in least.items():
