@@ -36,7 +36,8 @@ _FEWER = "ask for fewer at a time with start="
 class Engine:
     """A generator ready to be sampled.
 
-    artifact: a checkpoint, an ONNX file, a TensorRT plan, or the name of a shipped model.
+    artifact: a checkpoint, an ONNX file, a .gen file, a TensorRT plan, or the name of a shipped
+        model.
     backend: a name of `engine.backends`, or "auto"; never falls back in silence (`explain()`).
     device, precision: what the backend offers, or "auto".
     batch_size: samples run at once, fixed for the engine's life. Sample i is always row
@@ -77,7 +78,7 @@ class Engine:
         self._choice = backends.choose(self.artifact, backend)
         self._cleanup = ExitStack()
         opened = self.artifact
-        if opened.kind == "checkpoint" and self._choice.backend.name == "onnxruntime":
+        if opened.kind == "checkpoint" and self._choice.backend.capabilities.through_onnx:
             opened = checkpoint_as_onnx(opened, self._cleanup)
         options = BackendOptions(device, precision, batch_size, threads)
         self._backend: Backend = self._choice.backend.open(opened, options)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.core.errors import NumericalError
 
@@ -17,7 +19,14 @@ def check_finite(values: Any, first: int, context: str) -> None:
     """
     if bool(_finite(values).all()):
         return
-    bad = next(row for row in range(len(values)) if not bool(_finite(values[row]).all()))
+    check_rows([bool(_finite(row).all()) for row in values], first, context)
+
+
+def check_rows(finite: Sequence[bool] | NDArray[np.bool_], first: int, context: str) -> None:
+    """Raise NumericalError naming the first sample whose row is not finite."""
+    bad = next((row for row, good in enumerate(finite) if not good), None)
+    if bad is None:
+        return
     raise NumericalError(
         f"sample {first + bad} of {context} holds NaN or infinity; check the weights"
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.backends.base import ENCODER_INPUT, Backend, Batch, not_installed
 from engine.core.errors import BackendUnavailableError, OptionError
 from engine.core.spec import GeneratorSpec
-from engine.finite import check_finite
+from engine.finite import check_finite, check_rows
 from engine.grid import GridBatch
 from engine.images import to_uint8
 from engine.labels import LabelPlan
@@ -72,9 +72,15 @@ class Runner:
 
         Raises NumericalError if they hold NaN or infinity.
         """
-        result = self._run("decoder", {self._spec.latent.name: z}, plan, batch.first)
+        feed: dict[str, NDArray[Any]] = {self._spec.latent.name: z}
         name = self._spec.output.name
         values: Any
+        if output == "uint8" and self._backend.capabilities.fused_uint8:
+            result = self._backend.run_images(self._feed(feed, plan, batch.first))
+            finite = result.finite[batch.rows]
+            check_rows(finite, batch.first + batch.rows.start, self._context())
+            return result.numpy(name)[batch.rows]
+        result = self._run("decoder", feed, plan, batch.first)
         if output == "torch":
             import torch
 
@@ -97,11 +103,16 @@ class Runner:
     def _run(
         self, entry_point: str, feed: dict[str, NDArray[Any]], plan: LabelPlan | None, first: int
     ) -> Batch:
+        return self._backend.run(entry_point, self._feed(feed, plan, first))
+
+    def _feed(
+        self, feed: dict[str, NDArray[Any]], plan: LabelPlan | None, first: int
+    ) -> dict[str, NDArray[Any]]:
         if self._closed:
             raise OptionError(f"the engine of {self._spec.name!r} is closed; make a new one")
         if plan is not None and self._spec.condition is not None:
             feed[self._spec.condition.name] = plan.batch(first, self._batch_size)
-        return self._backend.run(entry_point, feed)
+        return feed
 
     def _context(self) -> str:
         return f"{self._spec.name!r} ({self._backend.name}, {self._backend.precision})"

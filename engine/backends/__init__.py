@@ -13,6 +13,8 @@ _CLASSES = {
     "eager": ("engine.backends.eager", "EagerBackend"),
     "onnxruntime": ("engine.backends.onnxruntime", "OnnxRuntimeBackend"),
     "tensorrt": ("engine.backends.tensorrt", "TensorRTBackend"),
+    "triton": ("engine.backends.triton", "TritonBackend"),
+    "numpy": ("engine.backends.numpy", "NumpyBackend"),
     "null": ("engine.backends.null", "NullBackend"),
 }
 
@@ -20,6 +22,7 @@ _CLASSES = {
 _PREFERENCE: dict[ArtifactKind, tuple[str, ...]] = {
     "checkpoint": ("eager",),
     "onnx": ("onnxruntime", "eager"),
+    "gen": ("triton", "numpy"),
     "plan": ("tensorrt",),
     "spec": ("null",),
 }

@@ -7,6 +7,7 @@ from engine.core.artifacts import Artifact, read_sidecar, read_spec_file, sideca
 from engine.core.errors import ArtifactError, BackendUnavailableError
 from engine.core.options import refuse_options
 from engine.core.spec import GeneratorSpec
+from engine.program import gen
 
 
 def read_spec(artifact: Artifact) -> GeneratorSpec:
@@ -14,6 +15,9 @@ def read_spec(artifact: Artifact) -> GeneratorSpec:
     if artifact.kind == "spec":
         refuse_options(artifact.options, artifact.path, "a spec is complete")
         return read_spec_file(artifact.path)
+    if artifact.kind == "gen":
+        refuse_options(artifact.options, artifact.path, "the file describes itself")
+        return gen.read_spec(artifact.path)
     if artifact.kind == "plan":
         sidecar = read_sidecar(artifact.path)
         if sidecar is None:

@@ -31,18 +31,28 @@ class BackendOptions:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can do: kinds of artifact it opens, kinds of device, precisions."""
+    """What a backend can do: kinds of artifact it opens, kinds of device, precisions.
+
+    through_onnx: checkpoints are exported to ONNX before it opens them.
+    fused_uint8: it makes uint8 images itself (`Backend.run_images`).
+    """
 
     artifacts: tuple[ArtifactKind, ...]
     devices: tuple[str, ...]
     precisions: tuple[str, ...]
+    through_onnx: bool = False
+    fused_uint8: bool = False
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Named output tensors, numpy arrays or torch tensors that still lie on their device."""
+    """Named output tensors, numpy arrays or torch tensors that still lie on their device.
+
+    finite [B] tells of each row whether all its numbers were finite, where the tensors cannot.
+    """
 
     tensors: Mapping[str, Any]
+    finite: Any = None
 
     def numpy(self, name: str) -> NDArray[Any]:
         """One tensor as a numpy array, copied off its device if need be."""
@@ -87,6 +97,13 @@ class Backend(Protocol):
         and gives spec.output.name; the encoder takes `images` and gives `mean` and `logvar`.
         """
         ...
+
+    def run_images(self, inputs: Inputs) -> Batch:
+        """One whole batch of the decoder as uint8 images [B, H, W, C], with `Batch.finite`.
+
+        Only for backends with the capability `fused_uint8`; rounding is that of `engine.images`.
+        """
+        raise NotImplementedError(f"{self.name} makes no uint8 images of its own")
 
     def close(self) -> None:
         """Free what was loaded. A second call does nothing."""

@@ -30,7 +30,9 @@ class NullBackend(Backend):
 
     name = "null"
     capabilities = Capabilities(
-        artifacts=("spec", "checkpoint", "onnx", "plan"), devices=("cpu",), precisions=("fp32",)
+        artifacts=("spec", "checkpoint", "onnx", "gen", "plan"),
+        devices=("cpu",),
+        precisions=("fp32",),
     )
 
     def __init__(self, spec: GeneratorSpec, options: BackendOptions) -> None:

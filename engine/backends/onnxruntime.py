@@ -37,6 +37,7 @@ class OnnxRuntimeBackend(Backend):
         artifacts=("onnx", "checkpoint"),
         devices=("cpu", "cuda"),
         precisions=("fp32", "fp16", "fp64"),
+        through_onnx=True,
     )
 
     def __init__(self, artifact: Artifact, options: BackendOptions) -> None:

@@ -13,7 +13,7 @@ from engine.core.files import sha256
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
 
-ArtifactKind = Literal["checkpoint", "onnx", "plan", "spec"]
+ArtifactKind = Literal["checkpoint", "onnx", "gen", "plan", "spec"]
 
 KINDS: dict[str, ArtifactKind] = {
     ".pt": "checkpoint",
@@ -24,6 +24,7 @@ KINDS: dict[str, ArtifactKind] = {
     ".safetensors": "checkpoint",
     ".pt2": "checkpoint",
     ".onnx": "onnx",
+    ".gen": "gen",
     ".plan": "plan",
     ".engine": "plan",
     ".json": "spec",

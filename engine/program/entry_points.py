@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.core.errors import ArtifactError
 from engine.core.spec import GeneratorSpec
-from engine.program.graph import Array, Program, Shape, Value
+from engine.program.graph import Array, Embedding, Program, Shape, Value
 
 ENCODER_INPUT = "images"
 ENCODER_OUTPUTS = ("mean", "logvar")
@@ -76,6 +76,20 @@ def check_entry_points(spec: GeneratorSpec, programs: Mapping[str, Program]) -> 
                 f"the {entry_point} gives {', '.join(made)}, its spec says {', '.join(outputs)}"
             )
         _compare(f"the {entry_point} gives", {name: made[name] for name in outputs}, outputs)
+        _check_classes(spec, entry_point, program)
+
+
+def _check_classes(spec: GeneratorSpec, entry_point: str, program: Program) -> None:
+    """A class without a row in its table would be read from beyond the table."""
+    for operation in program.operations:
+        if not isinstance(operation, Embedding) or spec.condition is None:
+            continue
+        rows = len(operation.table)
+        if operation.inputs == (spec.condition.name,) and rows < len(spec.classes):
+            raise ArtifactError(
+                f"the {entry_point}'s table {operation.name!r} has {rows} rows for "
+                f"{len(spec.classes)} classes"
+            )
 
 
 def _compare(what: str, given: Mapping[str, Shape], wanted: Mapping[str, Shape]) -> None:

@@ -1,0 +1,1 @@
+"""Static planning: order, lifetimes, buffers in one arena, algorithms with their reasons."""

@@ -1,0 +1,76 @@
+"""The algorithm of every operation, with its tile and the reason.
+
+Layers are chosen by whoever knows the kernels, behind `Chooser`; the rest is told by its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from engine.program.graph import (
+    Add,
+    Affine,
+    Concat,
+    Convolution,
+    Elementwise,
+    InstanceNorm,
+    Linear,
+    Operation,
+    Program,
+    Recurrent,
+    Reshape,
+    Upsample,
+)
+from engine.program.planning.layers import layer_problem, rows_per_sample
+from engine.program.planning.types import ElementType, Precision
+from kernels.conv_transpose.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """How an operation runs: a name, its tile ('' where there is none), and why."""
+
+    name: str
+    tile: str
+    reason: str
+
+
+# Problem, rows of its batch, compute capability -> algorithm.
+Chooser = Callable[[Problem, int, int], Algorithm]
+
+_POINTWISE = (Add, Affine, Concat, Elementwise, Upsample)
+
+
+def choose_kernels(problem: Problem, rows: int, architecture: int) -> Algorithm:
+    """The choice of the convolution kernels' own planner."""
+    from kernels.conv_transpose import planner
+
+    choice = planner.plan(problem, rows, architecture)
+    tile = choice.tile
+    shape = f"{tile.rows}x{tile.columns}x{tile.depth}, {tile.warps} warps, {tile.stages} stages"
+    return Algorithm(choice.design, shape, choice.reason)
+
+
+def algorithm(
+    operation: Operation,
+    program: Program,
+    types: Mapping[str, ElementType],
+    precision: Precision,
+    batch: int,
+    architecture: int,
+    chooser: Chooser,
+) -> Algorithm:
+    """The algorithm of one operation at a batch on a compute capability (80, 90, ...)."""
+    if isinstance(operation, (Convolution, Linear)):
+        problem = layer_problem(operation, program, types, precision)
+        return chooser(problem, batch * rows_per_sample(operation, program), architecture)
+    if isinstance(operation, Reshape):
+        return Algorithm("view", "", "the same bytes in another shape")
+    if isinstance(operation, _POINTWISE):
+        return Algorithm("pointwise", "", "one pass over the elements, bound by memory")
+    if isinstance(operation, InstanceNorm):
+        return Algorithm("instance_norm", "", "a row is a (sample, channel group)")
+    if isinstance(operation, Recurrent):
+        return Algorithm("recurrent", "", "a row is a sample; steps follow one another")
+    return Algorithm("torch", "", f"no kernel of its own for {operation.kind}")
