@@ -18,11 +18,6 @@ _PAIRS: dict[str, Any] = {
     "f16x2": np.float16,
     "f32x2": np.float32,
 }
-    "s16x2": np.int16,
-    "u16x2": np.uint16,
-    "f32x2": np.float32,
-    "f16x2": np.float16,
-}
 
 
 def value_reader(operand: Operand, kind: str) -> Reader:
