@@ -52,7 +52,7 @@ MOST_STEPS = 31
 
 
 @triton.jit
-def _steps_outside(
+def steps_outside(
     position,
     SIZE: tl.constexpr,
     STEPS: tl.constexpr,
@@ -133,9 +133,9 @@ def shifted_grid_kernel(
     m_0 = (rows // (COUNT_2 * COUNT_1)) % COUNT_0 + FIRST_0
     sample = rows // (COUNT_2 * COUNT_1 * COUNT_0)
 
-    outside = _steps_outside(m_2, SIZE_2, STEPS_2, SPACING_2, 0)
-    outside |= _steps_outside(m_1, SIZE_1, STEPS_1, SPACING_1, STEPS_2)
-    outside |= _steps_outside(m_0, SIZE_0, STEPS_0, SPACING_0, STEPS_2 + STEPS_1)
+    outside = steps_outside(m_2, SIZE_2, STEPS_2, SPACING_2, 0)
+    outside |= steps_outside(m_1, SIZE_1, STEPS_1, SPACING_1, STEPS_2)
+    outside |= steps_outside(m_0, SIZE_0, STEPS_0, SPACING_0, STEPS_2 + STEPS_1)
     outside = tl.where(sample < batch, outside, -1)
 
     offs_k = tl.arange(0, BLOCK_K)
