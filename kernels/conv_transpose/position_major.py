@@ -149,7 +149,10 @@ def position_major_kernel(
 
     offs_k = tl.arange(0, BLOCK_K)
     offs_n = columns + tl.arange(0, BLOCK_N)
-    x_rows = x_ptr + (samples * (SIZE_0 * SIZE_1 * SIZE_2 * CIN))[:, None] + offs_k[None, :]
+    # Rows beyond the batch repeat its last sample and are not stored: a mask would cost the loop
+    # an instruction for every load.
+    rows = tl.minimum(samples, batch - 1)
+    x_rows = x_ptr + (rows * (SIZE_0 * SIZE_1 * SIZE_2 * CIN))[:, None] + offs_k[None, :]
     w_tile = w_ptr + offs_k[:, None] * COUT_PADDED + offs_n[None, :]
     x_offset = ((source_0 * SIZE_1 + source_1) * SIZE_2 + source_2) * CIN
     w_offset = ((first_0 * KERNEL_1 + first_1) * KERNEL_2 + first_2) * W_TAP
@@ -168,10 +171,9 @@ def position_major_kernel(
     tap_1 = 0
     for _ in range(count_0 * count_1 * count_2 * STEPS):
         if CIN == CIN_PADDED:
-            mask_x = mask_n[:, None]
+            x = tl.load(x_rows + x_offset)
         else:
-            mask_x = mask_n[:, None] & (channel + offs_k < CIN)[None, :]
-        x = tl.load(x_rows + x_offset, mask=mask_x, other=0.0)
+            x = tl.load(x_rows + x_offset, mask=(channel + offs_k < CIN)[None, :], other=0.0)
         w = tl.load(w_tile + w_offset)
         if UPCAST:
             x = x.to(tl.float32)
@@ -292,8 +294,8 @@ def work(problem: Problem, tile: Tile, batch: int) -> Work:
     columns = ceil_to(problem.out_channels, tile.columns)
     products = geometry.useful_products()
     item = type_bytes(problem.operand)
-    # Masked rows and channels of x are not fetched; padding of w lies in memory and is.
-    x_fill = batch * problem.in_channels * (columns // tile.columns)
+    # Channels beyond the last of x are masked, not fetched; the padding of w lies in memory.
+    x_fill = rows * problem.in_channels * (columns // tile.columns)
     w_fill = depth * columns * (rows // tile.rows)
     outputs = batch * geometry.positions_out * problem.out_channels
     return Work(

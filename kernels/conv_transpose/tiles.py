@@ -1,0 +1,105 @@
+"""Tile tables: which tiles a design may take on an architecture. Data alone.
+
+Every tile here was compiled for every architecture of `kernels.compile.ARCHITECTURES` that lists
+it, and none spills. Tables are keyed by design and by the bytes of an operand; a table without an
+entry for an architecture takes that of the architecture it follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kernels.conv_transpose.design import Tile
+
+# Depths that may replace a tile's own where they pad the input channels less.
+DEPTHS: Mapping[int, tuple[int, ...]] = {2: (64, 32, 16), 4: (32, 16)}
+
+# Wide tiles fill shared memory least; narrow ones leave fewer rows and columns empty.
+_HALF = (
+    Tile(rows=256, columns=128, depth=64),
+    Tile(rows=128, columns=256, depth=64),
+    Tile(rows=128, columns=128, depth=64),
+    Tile(rows=256, columns=64, depth=64),
+    Tile(rows=128, columns=64, depth=64, warps=4),
+    Tile(rows=128, columns=32, depth=64, warps=4),
+    Tile(rows=128, columns=16, depth=64, warps=4),
+    Tile(rows=64, columns=128, depth=64, warps=4),
+    Tile(rows=64, columns=64, depth=64, warps=4),
+    Tile(rows=64, columns=32, depth=64, warps=4),
+    Tile(rows=32, columns=64, depth=64, warps=4),
+    Tile(rows=16, columns=128, depth=64, warps=4),
+    Tile(rows=16, columns=64, depth=64, warps=4),
+)
+# tf32x3 holds the high and the low part of both operands in registers.
+_SINGLE = (
+    Tile(rows=128, columns=128, depth=32),
+    Tile(rows=128, columns=64, depth=32),
+    Tile(rows=64, columns=64, depth=32, warps=4),
+    Tile(rows=32, columns=64, depth=32, warps=4),
+    Tile(rows=16, columns=64, depth=32, warps=4),
+)
+# Neither products in shared memory nor depth: a tile is a block of outputs.
+_GENERAL = (
+    Tile(rows=64, columns=16, depth=1, warps=4, stages=1),
+    Tile(rows=256, columns=1, depth=1, warps=4, stages=1),
+)
+
+# Columns are phases times channels, rows sample-position pairs: there are always enough of both.
+_PHASES = (
+    Tile(rows=128, columns=256, depth=64),
+    Tile(rows=128, columns=128, depth=64),
+    Tile(rows=128, columns=64, depth=64, warps=4),
+    Tile(rows=128, columns=32, depth=64, warps=4),
+    Tile(rows=64, columns=128, depth=64, warps=4),
+    Tile(rows=64, columns=64, depth=64, warps=4),
+    Tile(rows=32, columns=64, depth=64, warps=4),
+    Tile(rows=16, columns=64, depth=64, warps=4),
+)
+
+TILES: Mapping[tuple[str, int], Mapping[int, tuple[Tile, ...]]] = {
+    ("position_major", 2): {80: _HALF},
+    ("position_major", 4): {80: _SINGLE},
+    ("shifted_grid", 2): {80: _PHASES},
+    ("shifted_grid", 4): {80: _SINGLE},
+    ("general", 2): {80: _GENERAL},
+    ("general", 4): {80: _GENERAL},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What ranks tiles on an architecture, of its common part; estimates, good for an order only.
+
+    flops_per_fill_byte: tensor-core FLOPs in the time that one byte takes from L2 to shared memory.
+    """
+
+    multiprocessors: int
+    flops_per_fill_byte: int
+
+
+MACHINES: Mapping[int, Machine] = {
+    80: Machine(108, 80),
+    86: Machine(84, 60),
+    89: Machine(128, 90),
+    90: Machine(132, 180),
+    100: Machine(148, 300),
+    120: Machine(170, 90),
+}
+
+
+def nearest(table: Mapping[int, object], architecture: int) -> int:
+    """The newest entry that is not newer than an architecture; ValueError below all entries."""
+    known = [entry for entry in table if entry <= architecture]
+    if not known:
+        raise ValueError(
+            f"compute capability {architecture / 10} is not supported; kernels need "
+            f"{min(table) / 10} or later"
+        )
+    return max(known)
+
+
+def tiles_of(design: str, operand_bytes: int, architecture: int) -> tuple[Tile, ...]:
+    """The tiles of a design for an operand size on an architecture; none if it has no table."""
+    table = TILES.get((design, operand_bytes))
+    return table[nearest(table, architecture)] if table else ()
