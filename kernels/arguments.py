@@ -49,16 +49,18 @@ def random_arguments(seed: int, start: int, stream: int) -> dict[str, int]:
     }
 
 
-def row_ranges(count: int, width: int) -> tuple[tuple[int, int], ...]:
-    """Row ranges of a [count, width] tensor below the offset limit, cut at aligned addresses.
+def row_ranges(count: int, *widths: int) -> tuple[tuple[int, int], ...]:
+    """Row ranges below the offset limit in tensors [count, width], cut at aligned addresses.
 
     Raises ValueError if the fewest rows that end aligned are beyond the limit.
     """
-    # That many rows are a multiple of 16 elements, so of 16 bytes in any type.
-    aligned = 16 // math.gcd(max(1, width), 16)
-    rows = LARGEST_OFFSET // max(1, width) // aligned * aligned
-    if rows == 0 and count * width > LARGEST_OFFSET:
+    widest = max(1, *widths)
+    # That many rows are a multiple of 16 elements in each tensor, so of 16 bytes in any type.
+    step = max(16 // math.gcd(max(1, width), 16) for width in widths)
+    rows = LARGEST_OFFSET // widest // step * step
+    if rows == 0 and count * widest > LARGEST_OFFSET:
         raise ValueError(
-            f"{width} elements a row are too many: {aligned} rows must stay below 2^31 elements"
+            f"{widest} elements a row are too many: {step} rows must stay below 2^31 elements"
         )
-    return tuple((first, min(count, first + rows)) for first in range(0, count, max(1, rows)))
+    rows = rows or max(1, count)
+    return tuple((first, min(count, first + rows)) for first in range(0, count, rows))

@@ -26,7 +26,7 @@ def stored(reference: ArrayLike, error: ArrayLike, dtype: torch.dtype) -> NDArra
     """Add the error of converting to an output's type."""
     if dtype == torch.bfloat16 and interpreting():
         # Compilers round bf16 to nearest; Triton's interpreter cuts it off: half a step more.
-        error = np.asarray(error) + 2.0**-8 * np.abs(reference)
+        error = np.asarray(error) + 2.0**-8 * np.abs(np.asarray(reference))
     return converted(reference, error, type_name(dtype))
 
 
