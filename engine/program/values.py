@@ -37,13 +37,15 @@ class Layout:
     def to_program(self, tensor: Array) -> Array:
         """[tensor of the ONNX graph] -> [batch, *shape], a view."""
         if self.batch is None:
-            return tensor.transpose(self.axes)[np.newaxis]
+            one: Array = np.expand_dims(tensor.transpose(self.axes), 0)
+            return one
         return tensor.transpose((self.batch, *self.axes))
 
     def to_source(self, value: Array) -> Array:
         """[batch, *shape] -> [tensor of the ONNX graph], a view."""
         if self.batch is None:
-            return value[0].transpose(_inverse(self.axes))
+            shared: Array = value[0].transpose(_inverse(self.axes))
+            return shared
         return value.transpose(_inverse((self.batch, *self.axes)))
 
 
