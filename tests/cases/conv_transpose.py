@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kernels.bounds import FORMATS, exceeds, tolerance
 from kernels.conv_transpose.design import Design, Packed, Tile
 from kernels.conv_transpose.packing import TORCH_TYPES
 from kernels.conv_transpose.problem import Problem
 from kernels.geometry import Geometry
 from kernels.launch import interpreting
+from kernels.reference.activation import activation
+from kernels.reference.convolution import convolution
+from kernels.reference.image import to_uint8
 
 Array = NDArray[np.float64]
 
@@ -95,8 +98,8 @@ CHANNELS = (
 
 EPILOGUES = (
     *(
-        Case(f"{activation}-{output}", FIRST(8, 8, activation=activation, output=output), 3)
-        for activation, output in (
+        Case(f"{kind}-{output}", FIRST(8, 8, activation=kind, output=output), 3)
+        for kind, output in (
             ("none", "fp32"),
             ("relu", "bf16"),
             ("leaky_relu", "fp32"),
@@ -153,8 +156,11 @@ class Data:
     allowed: Array
 
 
-def make(case: Case, device: str = "cpu") -> Data:
-    """Random tensors of a case with what a kernel must make of them, and how far it may be off."""
+def make(case: Case, device: str = "cpu", algorithm: str | None = None) -> Data:
+    """Random tensors of a case with what a kernel must make of them, and how far it may be off.
+
+    algorithm is a name of `kernels.bounds`; fp32 runs as tf32x3 unless it is said.
+    """
     problem, geometry = case.problem, case.problem.geometry
     random = np.random.default_rng(case.seed)
     depth = problem.in_channels // problem.groups
@@ -178,7 +184,11 @@ def make(case: Case, device: str = "cpu") -> Data:
     )
     buffer = buffer.to(device)
     out = buffer[CANARY_ELEMENTS : CANARY_ELEMENTS + count].view(shape)
-    expected, allowed = _expected(problem, *(t.double().numpy() for t in (x, weight, scale, shift)))
+    if problem.operand == "fp32":
+        algorithm = algorithm or "tf32x3"
+    expected, allowed = _expected(
+        problem, algorithm, *(t.double().numpy() for t in (x, weight, scale, shift))
+    )
     inputs = (t.to(device) for t in (x, weight.float(), scale, shift))
     return Data(*inputs, out, buffer, expected, allowed)
 
@@ -191,15 +201,8 @@ def check(case: Case, data: Data) -> None:
         ("after", buffer[-CANARY_ELEMENTS:]),
     ):
         assert bool((border == CANARY).all()), f"{case.name}: canary {name} the output overwritten"
-    out = data.out.cpu().double().numpy()
-    assert out.shape == data.expected.shape
-    wrong = ~(np.abs(out - data.expected) <= data.allowed)
-    if wrong.any():
-        where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise AssertionError(
-            f"{case.name}: {int(wrong.sum())} of {out.size} outputs are wrong; at {where} "
-            f"{out[where]!r}, expected {data.expected[where]!r} within {data.allowed[where]:.3g}"
-        )
+    fault = exceeds(data.out.cpu().double().numpy(), data.expected, data.allowed)
+    assert fault is None, f"{case.name}: {fault}"
 
 
 def pack(design: Design, case: Case, data: Data) -> Packed:
@@ -211,52 +214,28 @@ def with_batch(case: Case, batch: int) -> Case:
     return replace(case, batch=batch)
 
 
-def convolve(problem: Problem, x: Array, weight: Array) -> Array:
-    """Definition: every triple (input, tap, output) that meets, added up in float64."""
-    geometry = problem.geometry
-    groups, depth = problem.groups, weight.shape[-2]
-    out = np.zeros((x.shape[0], *geometry.output_size, problem.out_channels))
-    split = weight.reshape(*geometry.kernel, depth, groups, problem.out_channels // groups)
-    for output in product(*map(range, geometry.output_size)):
-        pairs = [geometry.inputs_of(axis, place) for axis, place in enumerate(output)]
-        for meeting in product(*pairs):
-            tap = tuple(pair[0] for pair in meeting)
-            source = tuple(pair[1] for pair in meeting)
-            pixels = x[(slice(None), *source)].reshape(x.shape[0], groups, depth)
-            terms = np.einsum("ngj,jgc->ngc", pixels, split[tap])
-            out[(slice(None), *output)] += terms.reshape(x.shape[0], problem.out_channels)
-    return out
-
-
-def activate(problem: Problem, value: Array) -> Array:
-    if problem.activation == "relu":
-        return np.where(value < 0, 0, value)
-    if problem.activation == "leaky_relu":
-        return np.where(value < 0, value * problem.slope, value)
-    if problem.activation == "tanh":
-        return np.tanh(value)
-    if problem.activation == "sigmoid":
-        return 1 / (1 + np.exp(-value))
-    return value
-
-
 def _expected(
-    problem: Problem, x: Array, weight: Array, scale: Array, shift: Array
+    problem: Problem, algorithm: str | None, x: Array, weight: Array, scale: Array, shift: Array
 ) -> tuple[Array, Array]:
-    """Output in float64, and the error allowed to fp32 sums, activation and rounding."""
-    linear = convolve(problem, x, weight) * scale + shift
-    magnitude = convolve(problem, np.abs(x), np.abs(weight)) * scale + np.abs(shift)
-    terms = problem.in_channels // problem.groups * problem.geometry.taps + 4
-    # Sums in fp32 err by at most terms * 2^-24 of the magnitude; tf32x3 drops products of 2^-22.
-    dropped = 2.0**-21 if problem.operand == "fp32" else 0.0
-    allowed = magnitude * (terms * 2.0**-24 + dropped) + 2.0**-22
-    value = activate(problem, linear)
+    """Output in float64, and the error allowed by the table of bounds."""
+    geometry, groups = problem.geometry, problem.groups
+    linear = convolution(x, weight, geometry, groups) * scale + shift
+    size = convolution(np.abs(x), np.abs(weight), geometry, groups) * np.abs(scale) + np.abs(shift)
+    value = activation(linear, problem.activation, problem.slope)
+    allowed = tolerance(
+        value,
+        size,
+        problem.operand,
+        problem.output,
+        depth=problem.in_channels // groups * geometry.taps,
+        activation=problem.activation,
+        slope=problem.slope,
+        algorithm=algorithm,
+        value_range=problem.value_range,
+    )
     if problem.output == "uint8":
-        low, high = problem.value_range
-        levels = 255 / (high - low)
-        # Half a level of rounding, and the error of what is rounded.
-        return np.clip((value - low) * levels, 0, 255), 0.5 + allowed * levels
-    # Compilers round bf16 to nearest; Triton's interpreter cuts it off.
-    bf16 = 2.0**-7 if interpreting() else 2.0**-8
-    rounding = {"fp16": 2.0**-11, "bf16": bf16, "fp32": 2.0**-24}[problem.output]
-    return value, allowed * (1 + rounding) + np.abs(value) * rounding + 2.0**-25
+        return to_uint8(value, problem.value_range).astype(np.float64), allowed
+    if problem.output == "bf16" and interpreting():
+        # Compilers round to nearest; Triton's interpreter cuts off, which errs twice as far.
+        allowed = allowed + FORMATS["bf16"].unit * (np.abs(value) + allowed)
+    return value, allowed

@@ -6,8 +6,8 @@ from kernels.conv_transpose.designs import load_design
 from tests.cases.conv_transpose import CASES, GENERAL, Case, check, make, pack
 
 
-def run(design_name: str, case: Case) -> None:
-    data = make(case)
+def run(design_name: str, case: Case, algorithm: str | None = None) -> None:
+    data = make(case, algorithm=algorithm)
     design = load_design(design_name)
     for launch in design.launches(pack(design, case, data), data.x, data.out):
         launch.run()
@@ -21,4 +21,4 @@ def test_position_major(case: Case) -> None:
 
 @pytest.mark.parametrize("case", GENERAL, ids=lambda case: case.id)
 def test_general(case: Case) -> None:
-    run("general", case)
+    run("general", case, "fp32")
