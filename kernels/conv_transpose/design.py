@@ -45,12 +45,13 @@ class Work:
 
     executed_flops counts every product of a tile, also with zeros of padding; fill_bytes is what is
     fetched into shared memory from the second-level cache: x and w tiles of every step;
-    compulsory_bytes is x, packed weights and output once.
+    compulsory_bytes is x, packed weights and output once; programs is the size of the grid.
     """
 
     executed_flops: int
     fill_bytes: int
     compulsory_bytes: int
+    programs: int = 1
 
 
 class Design(Protocol):

@@ -232,4 +232,5 @@ def work(problem: Problem, tile: Tile, batch: int) -> Work:
             + geometry.taps * depth * problem.out_channels * item
             + outputs * type_bytes(problem.output)
         ),
+        programs=(rows // tile.rows) * (columns // tile.columns),
     )

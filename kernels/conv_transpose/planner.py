@@ -9,7 +9,14 @@ from kernels.conv_transpose.design import Design, Tile
 from kernels.conv_transpose.designs import load_design
 from kernels.conv_transpose.packing import ceil_to, type_bytes
 from kernels.conv_transpose.problem import Problem
-from kernels.conv_transpose.tiles import DEPTHS, MACHINES, nearest, tiles_of
+from kernels.conv_transpose.tiles import (
+    DEPTHS,
+    EXACT_DEPTH,
+    MACHINES,
+    MOST_PADDING,
+    nearest,
+    tiles_of,
+)
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,17 @@ class Rule:
 FEW_SAMPLES = 16
 # Positions from which a map is large: its inputs are worth sharing between phases.
 LARGE_MAP = 256
+IMAGE_CHANNELS = 4
 # Channels up to which all phases of a layer fit the columns of a tile.
 NARROW = 64
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "grouped_columns",
+        "an image: too few channels for the columns of a tile, so they are a stretch of its rows",
+        "for up to 4 channels: wider outputs fill the columns of a tile",
+        lambda problem, batch: problem.out_channels <= IMAGE_CHANNELS,
+    ),
     Rule(
         "shifted_grid",
         "narrow output on a large map: all phases share the inputs they read",
@@ -103,31 +117,31 @@ def choose_tile(design_name: str, problem: Problem, batch: int, architecture: in
     table = tiles_of(design_name, item, architecture)
     if not table:
         raise ValueError(f"{design_name} has no tiles for {problem.operand}")
-    candidates = [_with_depth(tile, problem, DEPTHS[item]) for tile in table]
+    candidates = [_with_depth(tile, design_name, problem) for tile in table]
     return min(
         candidates,
         key=lambda tile: _estimate(design, problem, tile, max(1, batch), architecture),
     )
 
 
-def _with_depth(tile: Tile, problem: Problem, depths: tuple[int, ...]) -> Tile:
-    """A tile with the depth, up to its own, that pads the channels least; the deepest of equals."""
+def _with_depth(tile: Tile, design_name: str, problem: Problem) -> Tile:
+    """A tile with the deepest step, up to its own, that does not pad the channels too much."""
     if tile.depth == 1:
         return tile
     channels = problem.in_channels // problem.groups
-    allowed = [depth for depth in depths if depth <= tile.depth]
-    return replace(tile, depth=min(allowed, key=lambda depth: (ceil_to(channels, depth), -depth)))
+    most = 1.0 if design_name in EXACT_DEPTH else MOST_PADDING
+    depths = [depth for depth in DEPTHS[type_bytes(problem.operand)] if depth <= tile.depth]
+    fitting = (depth for depth in depths if ceil_to(channels, depth) <= most * channels)
+    return replace(tile, depth=next(fitting, depths[-1]))
 
 
 def _estimate(design: Design, problem: Problem, tile: Tile, batch: int, architecture: int) -> float:
     """Time of a batch in units of FLOPs: products and fills, by how full the machine is.
 
-    Machines without a multiple of their multiprocessors in tiles leave some of them idle.
+    A grid that is no multiple of the multiprocessors leaves some of them idle at its end.
     """
     machine = MACHINES[nearest(MACHINES, architecture)]
     work = design.work(problem, tile, batch)
-    outputs = batch * problem.geometry.positions_out * problem.out_channels
-    programs = max(1, -(-outputs // (tile.rows * tile.columns)))
-    waves = -(-programs // machine.multiprocessors)
-    idle = waves * machine.multiprocessors / programs
+    waves = -(-work.programs // machine.multiprocessors)
+    idle = waves * machine.multiprocessors / max(1, work.programs)
     return (work.executed_flops + work.fill_bytes * machine.flops_per_fill_byte) * idle

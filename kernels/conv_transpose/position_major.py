@@ -306,4 +306,5 @@ def work(problem: Problem, tile: Tile, batch: int) -> Work:
             + geometry.taps * depth * columns * item
             + outputs * type_bytes(problem.output)
         ),
+        programs=geometry.positions_out * (rows // tile.rows) * (columns // tile.columns),
     )

@@ -12,8 +12,13 @@ from dataclasses import dataclass
 
 from kernels.conv_transpose.design import Tile
 
-# Depths that may replace a tile's own where they pad the input channels less.
+# Depths of a step by the bytes of an operand, deepest first: fewer steps, less overhead.
 DEPTHS: Mapping[int, tuple[int, ...]] = {2: (64, 32, 16), 4: (32, 16)}
+# A shallower step is taken where a deeper one pads the input channels to more than this: a step
+# costs about as much as a few channels more. 1.28 is 100 latents in steps of 64 or 32.
+MOST_PADDING = 1.28
+# Designs whose depth divides the input channels.
+EXACT_DEPTH = frozenset({"grouped_columns"})
 
 # Wide tiles fill shared memory least; narrow ones leave fewer rows and columns empty.
 _HALF = (
@@ -28,8 +33,10 @@ _HALF = (
     Tile(rows=64, columns=64, depth=64, warps=4),
     Tile(rows=64, columns=32, depth=64, warps=4),
     Tile(rows=32, columns=64, depth=64, warps=4),
+    Tile(rows=32, columns=32, depth=64, warps=4),
     Tile(rows=16, columns=128, depth=64, warps=4),
     Tile(rows=16, columns=64, depth=64, warps=4),
+    Tile(rows=16, columns=32, depth=64, warps=2),
 )
 # tf32x3 holds the high and the low part of both operands in registers.
 _SINGLE = (
@@ -54,7 +61,26 @@ _PHASES = (
     Tile(rows=64, columns=128, depth=64, warps=4),
     Tile(rows=64, columns=64, depth=64, warps=4),
     Tile(rows=32, columns=64, depth=64, warps=4),
+    Tile(rows=32, columns=32, depth=64, warps=4),
     Tile(rows=16, columns=64, depth=64, warps=4),
+    Tile(rows=16, columns=32, depth=64, warps=2),
+)
+
+# Columns are a chunk of an image row, and a program walks over `group` of them: whole rows load
+# every input once, shorter stretches make more programs of small batches.
+_WHOLE_ROW = 1024
+_IMAGE = (
+    Tile(rows=256, columns=32, depth=64, group=_WHOLE_ROW),
+    Tile(rows=128, columns=32, depth=64, group=_WHOLE_ROW),
+    Tile(rows=128, columns=32, depth=64, group=4),
+    Tile(rows=64, columns=32, depth=64, warps=4, group=4),
+    Tile(rows=64, columns=32, depth=64, warps=4, group=1),
+    Tile(rows=16, columns=32, depth=64, warps=4, group=1),
+)
+_IMAGE_SINGLE = (
+    Tile(rows=128, columns=32, depth=32, group=_WHOLE_ROW),
+    Tile(rows=64, columns=32, depth=32, warps=4, group=4),
+    Tile(rows=16, columns=32, depth=32, warps=4, group=1),
 )
 
 TILES: Mapping[tuple[str, int], Mapping[int, tuple[Tile, ...]]] = {
@@ -62,6 +88,8 @@ TILES: Mapping[tuple[str, int], Mapping[int, tuple[Tile, ...]]] = {
     ("position_major", 4): {80: _SINGLE},
     ("shifted_grid", 2): {80: _PHASES},
     ("shifted_grid", 4): {80: _SINGLE},
+    ("grouped_columns", 2): {80: _IMAGE},
+    ("grouped_columns", 4): {80: _IMAGE_SINGLE},
     ("general", 2): {80: _GENERAL},
     ("general", 4): {80: _GENERAL},
 }

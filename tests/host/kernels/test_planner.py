@@ -93,9 +93,9 @@ def test_rows_follow_the_batch(batch: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "depth"), [(512, 64), (100, 16), (96, 32), (8, 16), (104, 16)]
+    ("channels", "depth"), [(512, 64), (100, 64), (96, 32), (40, 16), (8, 16), (104, 64)]
 )
-def test_depth_pads_channels_least(channels: int, depth: int) -> None:
+def test_depth_is_the_deepest_that_pads_little(channels: int, depth: int) -> None:
     problem = Problem(Geometry.transposed((1, 1), (4, 4)), channels, 512)
     assert choose_tile("position_major", problem, 1024, 80).depth == depth
 
