@@ -37,9 +37,9 @@ from kernels.conv_transpose.design import Packed, Tile, Work
 from kernels.conv_transpose.packing import image_constants, pack_vectors, pack_weight, type_bytes
 from kernels.conv_transpose.problem import Problem
 from kernels.conv_transpose.shifted_axis import ShiftedAxis, refusal, shifted_axes
-from kernels.conv_transpose.shifted_grid import MOST_STEPS, steps_outside
+from kernels.conv_transpose.shifted_grid import MOST_STEPS, every, steps_outside
 from kernels.jit.epilogue import activate, convert
-from kernels.launch import LARGEST_OFFSET, Launch, interpreting
+from kernels.launch import Constant, Launch, interpreting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,6 +83,7 @@ def grouped_columns_kernel(
     GROUP: tl.constexpr,
     PERIOD: tl.constexpr,
     LINES: tl.constexpr,
+    ROW_STARTS: tl.constexpr,
     CIN: tl.constexpr,
     COUT: tl.constexpr,
     ACTIVATION: tl.constexpr,
@@ -105,15 +106,27 @@ def grouped_columns_kernel(
     # What is added to the offset of x from step to step, and after the last one.
     NEXT_1: tl.constexpr = -SPACING_1 * SIZE_2 * CIN
     NEXT_0: tl.constexpr = -SPACING_0 * SIZE_1 * SIZE_2 * CIN - STEPS_1 * NEXT_1
-    NEXT_K: tl.constexpr = BLOCK_K - STEPS_0 * (NEXT_0 + STEPS_1 * NEXT_1)
+    NEXT_K: tl.constexpr = BLOCK_K - STEPS * NEXT_1 - (STEPS_0 - 1) * NEXT_0
 
     pid = tl.program_id(0)
     rows = (pid // PROGRAMS_A_ROW) * BLOCK_M + tl.arange(0, BLOCK_M)
     m_1 = rows % COUNT_1 + FIRST_1
     m_0 = (rows // COUNT_1) % COUNT_0 + FIRST_0
     sample = rows // (COUNT_1 * COUNT_0)
-    outside = steps_outside(m_1, SIZE_1, STEPS_1, SPACING_1, 0)
-    outside |= steps_outside(m_0, SIZE_0, STEPS_0, SPACING_0, STEPS_1)
+    outside = steps_outside(
+        m_0,
+        m_1,
+        m_1 * 0,
+        SIZE_0,
+        SIZE_1,
+        1,
+        STEPS_0,
+        STEPS_1,
+        1,
+        SPACING_0,
+        SPACING_1,
+        1,
+    )
     outside = tl.where(sample < batch, outside, -1)
 
     offs_k = tl.arange(0, BLOCK_K)
@@ -137,9 +150,7 @@ def grouped_columns_kernel(
     w_tile = w_ptr + offs_k[:, None] * (2 * BLOCK_N) + offs_n[None, :]
     x_offset = 0
     w_offset = (column % PERIOD) * W_COLUMN
-    # The step of each outer axis, as the bit it has in `outside`.
-    bit_1 = 1
-    bit_0 = 1 << STEPS_1
+    step_bit = 1
 
     acc = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
     for chunk in range(first_chunk - 1, last_chunk):
@@ -149,7 +160,7 @@ def grouped_columns_kernel(
         end = tl.maximum(tl.minimum(end, SIZE_2), column)
         carry = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
         for _ in range((end - column) * (W_COLUMN // W_STEP)):
-            mask_x = ((outside & (bit_1 | bit_0)) == 0)[:, None]
+            mask_x = ((outside & step_bit) == 0)[:, None]
             x = tl.load(x_tile + x_offset, mask=mask_x, other=0.0)
             w = tl.load(w_tile + w_offset)
             w_next = tl.load(w_tile + (w_offset + BLOCK_N))
@@ -161,18 +172,13 @@ def grouped_columns_kernel(
             carry = tl.dot(x, w_next, carry, input_precision=PRECISION)
             w_offset += W_STEP
             w_offset = tl.where(w_offset == PERIOD * W_COLUMN, 0, w_offset)
-            bit_1 = bit_1 * 2
+            step_bit = step_bit * 2
             x_offset += NEXT_1
-            row_ends = bit_1 == 1 << STEPS_1
-            bit_1 = tl.where(row_ends, 1, bit_1)
             if STEPS_0 > 1:
-                x_offset += tl.where(row_ends, NEXT_0, 0)
-                bit_0 = tl.where(row_ends, bit_0 * 2, bit_0)
-                plane_ends = bit_0 == 1 << (STEPS_1 + STEPS_0)
-                bit_0 = tl.where(plane_ends, 1 << STEPS_1, bit_0)
-                x_offset += tl.where(plane_ends, NEXT_K, 0)
-            else:
-                x_offset += tl.where(row_ends, NEXT_0 + NEXT_K, 0)
+                x_offset += tl.where((step_bit & ROW_STARTS) != 0, NEXT_0, 0)
+            steps_end = step_bit == 1 << STEPS
+            step_bit = tl.where(steps_end, 1, step_bit)
+            x_offset += tl.where(steps_end, NEXT_K, 0)
         column = end
 
         element = chunk * CHUNK + offs_n % CHUNK
@@ -235,10 +241,10 @@ def refuses(problem: Problem, architecture: int) -> str | None:
         return reason
     if problem.in_channels % 16:
         return f"in_channels={problem.in_channels} is no multiple of 16"
-    *outer, _ = shifted_axes(problem.geometry.as_3d())
-    steps = sum(axis.steps for axis in outer)
+    outer_0, outer_1, _ = shifted_axes(problem.geometry.as_3d())
+    steps = outer_0.steps * outer_1.steps
     if steps > MOST_STEPS:
-        return f"{steps} steps along the outer axes; a row has {MOST_STEPS} bits for them"
+        return f"{steps} steps of the outer axes; a row has {MOST_STEPS} bits for them"
     row = _row(problem, 1)
     if row.chunk > LARGEST_CHUNK:
         return f"an input column reaches {row.reach} elements, more than {LARGEST_CHUNK} in a chunk"
@@ -300,7 +306,7 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
     axes = shifted_axes(problem.geometry.as_3d())
     row = _row(problem, tile.columns)
     group = max(1, min(tile.group, row.chunks))
-    constants = {"SIZE_2": axes[2].inputs}
+    constants: dict[str, Constant] = {"SIZE_2": axes[2].inputs}
     for i, axis in enumerate(axes[:2]):
         constants |= {
             f"SIZE_{i}": axis.inputs,
@@ -336,6 +342,7 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
                 "GROUP": group,
                 "PERIOD": row.period,
                 "LINES": row.lines,
+                "ROW_STARTS": every(axes[1].steps, axes[0].steps * axes[1].steps),
                 "CIN": problem.in_channels,
                 "COUT": problem.out_channels,
                 "PRECISION": "tf32x3" if problem.operand == "fp32" else "ieee",
@@ -370,6 +377,7 @@ def work(problem: Problem, tile: Tile, batch: int) -> Work:
             + row.period * weights * item
             + outputs * type_bytes(problem.output)
         ),
+        programs=row_tiles * -(-row.chunks // max(1, min(tile.group, row.chunks))),
     )
 
 

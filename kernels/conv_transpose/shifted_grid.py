@@ -22,6 +22,7 @@ would cost more instructions than the product. fp32 runs as three tf32 products 
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -47,23 +48,46 @@ if TYPE_CHECKING:
 
 NAME = "shifted_grid"
 
-# A row has a bit for each step of each axis, in an int32.
+# A row has a bit for each step, in an int32.
 MOST_STEPS = 31
 
 
 @triton.jit
-def steps_outside(
-    position,
-    SIZE: tl.constexpr,
-    STEPS: tl.constexpr,
-    SPACING: tl.constexpr,
-    FIRST_BIT: tl.constexpr,
-):
-    """A bit for every step whose input lies outside the map."""
+def _axis_outside(position, SIZE: tl.constexpr, STEPS: tl.constexpr, SPACING: tl.constexpr):
+    """A bit for every step of an axis whose input lies outside the map."""
     outside = position * 0
     for step in tl.static_range(STEPS):
         source = position - SPACING * step
-        outside |= tl.where((source < 0) | (source >= SIZE), 1 << (FIRST_BIT + step), 0)
+        outside |= tl.where((source < 0) | (source >= SIZE), 1 << step, 0)
+    return outside
+
+
+@triton.jit
+def steps_outside(
+    m_0,
+    m_1,
+    m_2,
+    SIZE_0: tl.constexpr,
+    SIZE_1: tl.constexpr,
+    SIZE_2: tl.constexpr,
+    STEPS_0: tl.constexpr,
+    STEPS_1: tl.constexpr,
+    STEPS_2: tl.constexpr,
+    SPACING_0: tl.constexpr,
+    SPACING_1: tl.constexpr,
+    SPACING_2: tl.constexpr,
+):
+    """A bit for every step, the last axis fastest, whose input lies outside the map."""
+    outside_0 = _axis_outside(m_0, SIZE_0, STEPS_0, SPACING_0)
+    outside_1 = _axis_outside(m_1, SIZE_1, STEPS_1, SPACING_1)
+    outside_2 = _axis_outside(m_2, SIZE_2, STEPS_2, SPACING_2)
+    ROW: tl.constexpr = (1 << STEPS_2) - 1
+    outside = m_2 * 0
+    for step_0 in tl.static_range(STEPS_0):
+        for step_1 in tl.static_range(STEPS_1):
+            row_outside = ((outside_0 >> step_0) | (outside_1 >> step_1)) & 1
+            steps = tl.where(row_outside != 0, ROW, outside_2)
+            outside |= steps << ((step_0 * STEPS_1 + step_1) * STEPS_2)
     return outside
 
 
@@ -104,6 +128,8 @@ def shifted_grid_kernel(
     COUT: tl.constexpr,
     PHASE_COLUMNS: tl.constexpr,
     COLUMNS: tl.constexpr,
+    ROW_STARTS: tl.constexpr,
+    PLANE_STARTS: tl.constexpr,
     ACTIVATION: tl.constexpr,
     SLOPE: tl.constexpr,
     OUTPUT: tl.constexpr,
@@ -133,9 +159,20 @@ def shifted_grid_kernel(
     m_0 = (rows // (COUNT_2 * COUNT_1)) % COUNT_0 + FIRST_0
     sample = rows // (COUNT_2 * COUNT_1 * COUNT_0)
 
-    outside = steps_outside(m_2, SIZE_2, STEPS_2, SPACING_2, 0)
-    outside |= steps_outside(m_1, SIZE_1, STEPS_1, SPACING_1, STEPS_2)
-    outside |= steps_outside(m_0, SIZE_0, STEPS_0, SPACING_0, STEPS_2 + STEPS_1)
+    outside = steps_outside(
+        m_0,
+        m_1,
+        m_2,
+        SIZE_0,
+        SIZE_1,
+        SIZE_2,
+        STEPS_0,
+        STEPS_1,
+        STEPS_2,
+        SPACING_0,
+        SPACING_1,
+        SPACING_2,
+    )
     outside = tl.where(sample < batch, outside, -1)
 
     offs_k = tl.arange(0, BLOCK_K)
@@ -148,12 +185,9 @@ def shifted_grid_kernel(
     x_offset = 0
     w_offset = 0
     channel = 0
-    # The step of each axis, as the bit it has in `outside`.
-    bit_2 = 1
-    bit_1 = 1 << STEPS_2
-    bit_0 = 1 << (STEPS_2 + STEPS_1)
+    step_bit = 1
     for _ in range(ALL_STEPS):
-        mask_x = ((outside & (bit_2 | bit_1 | bit_0)) == 0)[:, None]
+        mask_x = ((outside & step_bit) == 0)[:, None]
         if CIN != CIN_PADDED:
             mask_x = mask_x & (channel + offs_k < CIN)[None, :]
         x = tl.load(x_tile + x_offset, mask=mask_x, other=0.0)
@@ -168,17 +202,13 @@ def shifted_grid_kernel(
         step_ends = channel == CIN_PADDED
         channel = tl.where(step_ends, 0, channel)
         x_offset += tl.where(step_ends, NEXT_2, 0)
-        bit_2 = tl.where(step_ends, bit_2 * 2, bit_2)
+        step_bit = tl.where(step_ends, step_bit * 2, step_bit)
         if STEPS_1 * STEPS_0 > 1:
-            row_ends = bit_2 == 1 << STEPS_2
-            bit_2 = tl.where(row_ends, 1, bit_2)
+            row_ends = step_ends & ((step_bit & ROW_STARTS) != 0)
             x_offset += tl.where(row_ends, NEXT_1, 0)
-            bit_1 = tl.where(row_ends, bit_1 * 2, bit_1)
-            if STEPS_0 > 1:
-                plane_ends = bit_1 == 1 << (STEPS_2 + STEPS_1)
-                bit_1 = tl.where(plane_ends, 1 << STEPS_2, bit_1)
-                x_offset += tl.where(plane_ends, NEXT_0, 0)
-                bit_0 = tl.where(plane_ends, bit_0 * 2, bit_0)
+        if STEPS_0 > 1:
+            plane_ends = step_ends & ((step_bit & PLANE_STARTS) != 0)
+            x_offset += tl.where(plane_ends, NEXT_0, 0)
 
     # 256 columns in one piece would not leave registers for the epilogue: it spills.
     PARTS: tl.constexpr = 2 if BLOCK_N >= 256 else 1
@@ -214,13 +244,12 @@ def refuses(problem: Problem, architecture: int) -> str | None:
         return f"groups={problem.groups}: all channels of an input are multiplied"
     if reason := refusal(problem.geometry):
         return reason
-    steps = sum(axis.steps for axis in shifted_axes(problem.geometry.as_3d()))
-    if steps > MOST_STEPS:
-        return f"{steps} steps along the axes; a row has {MOST_STEPS} bits for them"
     axes = shifted_axes(problem.geometry)
-    size = problem.in_channels * _phase_columns(problem)
-    for axis in axes:
-        size *= axis.steps * axis.phases
+    steps = math.prod(axis.steps for axis in axes)
+    if steps > MOST_STEPS:
+        return f"{steps} steps a position; a row has {MOST_STEPS} bits for them"
+    size = problem.in_channels * _phase_columns(problem) * steps
+    size *= math.prod(axis.phases for axis in axes)
     if size > LARGEST_OFFSET // 4:
         return f"{size} weights are too many for 32-bit offsets"
     return None
@@ -266,6 +295,7 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
     batch = x.shape[0]
     axes = shifted_axes(problem.geometry.as_3d())
     columns = _columns(problem, tile)
+    steps = axes[0].steps * axes[1].steps * axes[2].steps
     return (
         Launch(
             name=NAME,
@@ -287,6 +317,9 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
                 "COUT": problem.out_channels,
                 "PHASE_COLUMNS": _phase_columns(problem),
                 "COLUMNS": columns,
+                # The first step of every row and plane but the first, as bits.
+                "ROW_STARTS": every(axes[2].steps, steps),
+                "PLANE_STARTS": every(axes[1].steps * axes[2].steps, steps),
                 "PRECISION": "tf32x3" if problem.operand == "fp32" else "ieee",
                 "UPCAST": interpreting() and problem.operand == "bf16",
                 "BLOCK_M": tile.rows,
@@ -302,10 +335,8 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
 def work(problem: Problem, tile: Tile, batch: int) -> Work:
     """Count executed FLOPs and bytes: all steps run everywhere; inputs outside are not fetched."""
     axes = shifted_axes(problem.geometry.as_3d())
-    steps, loads = 1, 1
-    for axis in axes:
-        steps *= axis.steps
-        loads *= axis.loads()
+    steps = math.prod(axis.steps for axis in axes)
+    loads = math.prod(axis.loads() for axis in axes)
     depth = ceil_to(problem.in_channels, tile.depth)
     columns = _columns(problem, tile)
     row_tiles = _row_tiles(problem, tile, batch)
@@ -323,6 +354,7 @@ def work(problem: Problem, tile: Tile, batch: int) -> Work:
             + steps * depth * columns * item
             + outputs * type_bytes(problem.output)
         ),
+        programs=row_tiles * column_tiles,
     )
 
 
@@ -332,17 +364,18 @@ def _phase_columns(problem: Problem) -> int:
 
 
 def _columns(problem: Problem, tile: Tile) -> int:
-    phases = 1
-    for axis in shifted_axes(problem.geometry):
-        phases *= axis.phases
+    phases = math.prod(axis.phases for axis in shifted_axes(problem.geometry))
     return ceil_to(phases * _phase_columns(problem), tile.columns)
 
 
 def _row_tiles(problem: Problem, tile: Tile, batch: int) -> int:
-    rows = batch
-    for axis in shifted_axes(problem.geometry):
-        rows *= axis.count
-    return -(-rows // tile.rows)
+    positions = math.prod(axis.count for axis in shifted_axes(problem.geometry))
+    return -(-batch * positions // tile.rows)
+
+
+def every(distance: int, count: int) -> int:
+    """Bits distance, 2 * distance, .. below count."""
+    return sum(1 << bit for bit in range(distance, count, distance))
 
 
 def _repeat(vector: Tensor, phases: int, columns: int) -> Tensor:
