@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
 
+from engine.core.errors import BackendUnavailableError, OptionError
 from engine.program.graph import (
     Add,
     Affine,
@@ -29,11 +32,15 @@ from kernels.conv_transpose.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """How an operation runs: a name, its tile ('' where there is none), and why."""
+    """How an operation runs: a name, its tile ('' where there is none), and why.
+
+    `detail` is the record of whoever chose, for whoever packs the weights.
+    """
 
     name: str
     tile: str
     reason: str
+    detail: Any = None
 
 
 # Problem, rows of its batch, compute capability -> algorithm.
@@ -43,13 +50,26 @@ _POINTWISE = (Add, Affine, Concat, Elementwise, Upsample)
 
 
 def choose_kernels(problem: Problem, rows: int, architecture: int) -> Algorithm:
-    """The choice of the convolution kernels' own planner."""
-    from kernels.conv_transpose import planner
+    """The choice of the convolution kernels' own planner.
 
-    choice = planner.plan(problem, rows, architecture)
+    Raises BackendUnavailableError without Triton and PyTorch, in which the designs are written,
+    and OptionError for an architecture that the kernels do not support.
+    """
+    missing = [name for name in ("triton", "torch") if find_spec(name) is None]
+    if missing:
+        raise BackendUnavailableError(
+            f"planning asks the Triton kernels, and {' and '.join(missing)} is not installed; "
+            "pip install 'generator-engine[cuda]'"
+        )
+    from kernels.conv_transpose.planner import plan
+
+    try:
+        choice = plan(problem, rows, architecture)
+    except ValueError as error:
+        raise OptionError(f"sm{architecture}: {error}") from error
     tile = choice.tile
     shape = f"{tile.rows}x{tile.columns}x{tile.depth}, {tile.warps} warps, {tile.stages} stages"
-    return Algorithm(choice.design, shape, choice.reason)
+    return Algorithm(choice.design, shape, choice.reason, choice)
 
 
 def algorithm(

@@ -1,0 +1,151 @@
+"""Whole networks through Engine on the Triton kernels, as they run on a GPU, interpreted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine import Engine
+from engine.core.errors import NumericalError, OptionError
+from engine.images import to_uint8
+from engine.program import gen
+from tests.cases.small_programs import GENERATORS, dcgan
+
+# Relative to outputs of size 1: a few roundings of the operand's type (2^-11, 2^-8, 2^-24) a layer,
+# for five layers at most, each magnified by sums that cancel.
+BOUNDS = {"fp16": 20 * 2.0**-11, "bf16": 20 * 2.0**-8, "fp32": 40 * 2.0**-24}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("gen")
+    for name, make in GENERATORS.items():
+        gen.write(folder / f"{name}.gen", make())
+    return {name: folder / f"{name}.gen" for name in GENERATORS}
+
+
+def opened(path: Path, precision: str = "fp32", **options: Any) -> Engine:
+    return Engine(path, backend="triton", precision=precision, **{"batch_size": 3, **options})
+
+
+def reference(path: Path, n: int, **options: Any) -> NDArray[np.float32]:
+    made: NDArray[np.float32] = Engine(path, backend="numpy").generate(
+        n, output="float32", **options
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        ("dcgan", "fp16"),
+        ("dcgan", "bf16"),
+        ("dcgan", "fp32"),
+        ("mlp", "fp16"),
+        ("vae", "fp16"),
+        ("vae", "fp32"),
+    ],
+)
+def test_networks_agree_with_the_executor(
+    name: str, precision: str, files: dict[str, Path]
+) -> None:
+    engine = opened(files[name], precision)
+    wanted = reference(files[name], 3, seed=5)
+    images = engine.generate(3, seed=5, output="float32")
+    assert images.dtype == np.float32
+    assert np.abs(images - wanted).max() <= BOUNDS[precision]
+    levels = engine.generate(3, seed=5).astype(int)
+    low, high = engine.spec.output.range
+    allowed = BOUNDS[precision] * 255 / (high - low) + 0.5
+    exact = (wanted.transpose(0, 2, 3, 1) - low) * 255 / (high - low)
+    assert np.abs(levels - exact).max() <= allowed + 1e-3
+
+
+def test_images_are_rounded_as_everywhere(files: dict[str, Path]) -> None:
+    engine = opened(files["dcgan"])
+    floats = engine.generate(3, output="float32")
+    different = engine.generate(3) != to_uint8(floats, engine.spec.output.range)
+    assert different.mean() < 0.01
+
+
+def test_batches_and_their_tails(files: dict[str, Path]) -> None:
+    engine = opened(files["mlp"])
+    wanted = reference(files["mlp"], 7)
+    whole = engine.generate(7)
+    for n, start in ((1, 0), (2, 0), (3, 0), (4, 2), (1, 5)):
+        images = engine.generate(n, start=start, output="float32")
+        assert images.shape == (n, 1, 6, 6)
+        assert np.abs(images - wanted[start : start + n]).max() <= BOUNDS["fp32"]
+        np.testing.assert_array_equal(engine.generate(n, start=start), whole[start : start + n])
+
+
+def test_nothing_is_refused_and_one_makes_one(files: dict[str, Path]) -> None:
+    engine = opened(files["mlp"])
+    with pytest.raises(OptionError, match="n=0 must be at least 1"):
+        engine.generate(0)
+    assert engine.decode(np.empty((0, 10), np.float32)).shape == (0, 1, 6, 6)
+    assert engine.generate(1).shape == (1, 6, 6, 1)
+
+
+def test_labels_choose_the_class(files: dict[str, Path]) -> None:
+    engine = opened(files["vae"])
+    labels = ["dog", "cat", "bird", "dog"]
+    images = engine.generate(4, labels=labels, output="float32")
+    wanted = reference(files["vae"], 4, labels=labels)
+    assert np.abs(images - wanted).max() <= BOUNDS["fp32"]
+    other = engine.generate(4, labels="cat", output="float32")
+    assert np.abs(images[0] - other[0]).max() > 0.01
+
+
+def test_the_encoder_runs(files: dict[str, Path]) -> None:
+    images = reference(files["vae"], 4, labels=1)
+    ours = opened(files["vae"]).posterior(images, labels=1)
+    wanted = Engine(files["vae"], backend="numpy").posterior(images, labels=1)
+    for a, b in zip(ours, wanted, strict=True):
+        assert np.abs(a - b).max() <= BOUNDS["fp32"] * max(1.0, np.abs(b).max())
+
+
+def test_tensors_stay_when_the_next_batch_runs(files: dict[str, Path]) -> None:
+    engine = opened(files["mlp"])
+    first, second = engine.stream(6, output="torch")
+    kept = first.clone()
+    assert not (first == second).all()
+    engine.generate(3, seed=9, output="torch")
+    assert (first == kept).all()
+
+
+def test_what_overflows_is_found_behind_uint8(tmp_path: Path) -> None:
+    model = dcgan()
+    # Units of 1e5 are beyond float16, and well within float32.
+    model.programs["decoder"].operations[0].weight[...] *= 1e5
+    gen.write(tmp_path / "x.gen", model)
+    engine = opened(tmp_path / "x.gen", "fp16")
+    with pytest.raises(NumericalError, match="sample 0 of 'tiny'"):
+        engine.generate(2)
+    assert opened(tmp_path / "x.gen", "fp32").generate(2).shape == (2, 8, 8, 3)
+
+
+def test_what_runs_otherwise_is_told(files: dict[str, Path]) -> None:
+    engine = opened(files["vae"])
+    engine.generate(1)
+    assert "Triton's interpreter" in engine.explain()
+    assert "embedding 'e' runs through torch" in engine.explain()
+    plain = opened(files["dcgan"])
+    plain.generate(1)
+    assert "through torch" not in plain.explain()
+
+
+def test_options(files: dict[str, Path]) -> None:
+    engine = opened(files["mlp"], "auto")
+    assert (engine.device, engine.precision, engine.batch_size) == ("cpu", "fp16", 3)
+    with pytest.raises(OptionError, match="precision='int8' is not possible"):
+        opened(files["mlp"], "int8")
+    with pytest.raises(OptionError, match="device='cuda' is not possible"):
+        opened(files["mlp"], device="cuda")
+    engine.close()
+    with pytest.raises(OptionError, match="is closed"):
+        engine.generate(1)
