@@ -119,22 +119,22 @@ def baselines() -> Mapping[str, Configuration]:
     )
 
 
-def layer_launch(layer: Layer) -> Launch:
-    """The launch of a layer on meta tensors."""
+def layer_launch(layer: Layer, device: str = "meta") -> Launch:
+    """The launch of a layer on empty tensors of a device; those on the CPU are zeros."""
     problem, geometry = layer.problem, layer.problem.geometry
-    weight = torch.empty(
+    weight = torch.zeros(
         (*geometry.kernel, problem.in_channels // problem.groups, problem.out_channels),
-        device="meta",
+        device=device,
     )
-    x = torch.empty(
+    x = torch.zeros(
         (layer.batch, *geometry.input_size, problem.in_channels),
         dtype=TORCH_TYPES[problem.operand],
-        device="meta",
+        device=device,
     )
-    out = torch.empty(
+    out = torch.zeros(
         (layer.batch, *geometry.output_size, problem.out_channels),
         dtype=TORCH_TYPES[problem.output],
-        device="meta",
+        device=device,
     )
     (launch,) = layer.design.launches(layer.design.pack(problem, layer.tile, weight), x, out)
     return launch

@@ -1,6 +1,7 @@
 """Binaries of all named configurations, compiled in a few processes while the tests wait for them.
 
-Only what the selected tests ask for is compiled: a test names it as its parameter `key`.
+Only what the selected tests ask for is compiled: a test names it as its parameter `key`, so that
+all are under way before the first is waited for.
 """
 
 from __future__ import annotations
@@ -37,4 +38,10 @@ def outcome_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Key], Outco
     )
     with workers() as pool:
         running = {key: pool.submit(survey_one, key) for key in keys}
-        yield lambda key: running[key].result()
+
+        def wait(key: Key) -> Outcome:
+            if key not in running:
+                running[key] = pool.submit(survey_one, key)
+            return running[key].result()
+
+        yield wait
