@@ -107,6 +107,9 @@ SLOPES: Mapping[str, float] = {
 # division (2 ulp in `div.full.f32`) of numbers of at most 1.
 EXPONENTIAL = 4 * 2.0**-24
 
+# Unit roundoff of fp32, in which all elementwise work is done.
+UNIT = 2.0**-24
+
 # Scale, shift and the activation's product: one fp32 rounding each.
 _EPILOGUE_STEPS = 3
 
@@ -145,6 +148,69 @@ def tolerance(
     if activation in ("tanh", "sigmoid"):
         error = error + EXPONENTIAL
     return converted(reference, error, output, value_range)
+
+
+def pointwise(
+    reference: ArrayLike,
+    magnitude: ArrayLike,
+    output: str,
+    *,
+    steps: int,
+    extra: ArrayLike = 0.0,
+) -> Doubles:
+    """The error allowed after `steps` fp32 operations, each rounded relative to `magnitude`.
+
+    magnitude: the same expression of absolute values. extra: other absolute errors, such as
+    `activation_error`. As `tolerance` for the output type.
+    """
+    error = steps * UNIT * np.asarray(magnitude, np.float64) + np.asarray(extra, np.float64)
+    return converted(reference, error, output)
+
+
+def norm_error(
+    x: ArrayLike, centred: ArrayLike, deviation: ArrayLike, mean_size: ArrayLike, count: int
+) -> Doubles:
+    """Absolute error of (x - mean) / deviation in fp32, where `count` elements share the mean.
+
+    centred is x - mean, mean_size the mean of |x|. The sum of the mean is off by growth(count)
+    units of the mean size, the squares' sum by as much of itself, and eight roundings remain.
+    """
+    units = (growth(count) + 8) * UNIT
+    size = np.abs(np.asarray(x, np.float64)) + np.asarray(mean_size, np.float64)
+    return units * (size + np.abs(np.asarray(centred, np.float64))) / np.asarray(deviation)
+
+
+def activation_error(
+    kind: str, x: ArrayLike, reference: ArrayLike, alpha: float = 0.0, beta: float = 0.0
+) -> Doubles:
+    """Absolute error of an activation's fp32 form at exact inputs x: same shape.
+
+    From the PTX ISA: ex2.approx 2 ulp, lg2.approx 2^-22, div.full 2 ulp, sqrt.approx 2^-23; from
+    CUDA's libdevice: sin, cos and erf 2 ulp. An exponential's argument is rounded before it, which
+    costs |x| units of its result. Compositions add up; none is stated below 4 units.
+    """
+    x, reference = np.abs(np.asarray(x, np.float64)), np.abs(np.asarray(reference, np.float64))
+    ones = np.ones_like(x)
+    units = {
+        "none": 0 * ones,
+        "exp": (4 + 2 * x) * reference,
+        "log": 4 * ones + 4 * reference,
+        "softplus": 8 + 4 * reference,
+        "silu": 4 * x,
+        "mish": 12 * x,
+        "gelu": 4 * x,
+        "gelu_tanh": 8 * x,
+        "elu": (8 + 4 * abs(alpha)) * (1 + reference),
+        "celu": (8 + 4 * abs(alpha)) * (1 + reference),
+        "selu": abs(beta) * (8 + 4 * abs(alpha)) * (1 + reference),
+        "hard_sigmoid": 4 * (abs(alpha) * x + abs(beta)),
+        "hard_swish": 4 * x,
+        "power": (4 + 8 * abs(alpha) * (1 + np.abs(np.log(np.maximum(x, 1e-30))))) * reference,
+        "tanh": 4 * ones,
+        "sigmoid": 4 * ones,
+    }.get(kind, 4 * reference)
+    error: Doubles = units * UNIT
+    return error
 
 
 def converted(
