@@ -1,4 +1,8 @@
-"""Which design and tile a layer gets, and why: rules in order, then the cheapest tile by count."""
+"""Which design and tile a layer gets, and why: levels of designs in order, the cheapest in a level.
+
+Levels, what each design is for, tile tables and machines are data (here and in `tiles`); what a
+design would do with a tile is counted by the design itself (`Design.work`).
+"""
 
 from __future__ import annotations
 
@@ -30,98 +34,83 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A design is taken where `when` holds of (problem, batch), for `reason`; else `unless`."""
+class Level:
+    """Designs that are weighed against each other, by name with what each is good for.
 
-    design: str
-    reason: str
-    unless: str
-    when: Callable[[Problem, int], bool]
+    `takes` says which problems the level is for; `unless` is why it is passed over for others.
+    """
+
+    designs: Mapping[str, str]
+    takes: Callable[[Problem], bool] = lambda problem: True
+    unless: str = ""
 
 
-# Fewer rows than a tensor core takes: rows of a tile are positions then.
-FEW_SAMPLES = 16
-# Positions from which a map is large: its inputs are worth sharing between phases.
-LARGE_MAP = 256
+# Up to so many channels an output is an image: its rows, not its channels, fill a tile's columns.
 IMAGE_CHANNELS = 4
-# Channels up to which all phases of a layer fit the columns of a tile.
-NARROW = 64
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "grouped_columns",
-        "an image: too few channels for the columns of a tile, so they are a stretch of its rows",
-        "for up to 4 channels: wider outputs fill the columns of a tile",
-        lambda problem, batch: problem.out_channels <= IMAGE_CHANNELS,
+LEVELS: tuple[Level, ...] = (
+    Level(
+        {"grouped_columns": "few channels: columns are a stretch of an image row"},
+        lambda problem: problem.out_channels <= IMAGE_CHANNELS,
+        f"for up to {IMAGE_CHANNELS} channels: wider outputs fill the columns of a tile",
     ),
-    Rule(
-        "shifted_grid",
-        "narrow output on a large map: all phases share the inputs they read",
-        "many channels or a small map: position_major runs only taps inside the map",
-        lambda problem, batch: (
-            problem.out_channels <= NARROW and problem.geometry.positions_in >= LARGE_MAP
-        ),
+    Level(
+        {
+            "position_major": "rows are samples at one position: only taps inside the map run",
+            "shifted_grid": "rows are positions: phases share the inputs they read",
+        }
     ),
-    Rule(
-        "shifted_grid",
-        "too few samples for the rows of a tile: rows are positions",
-        "many channels or a small map: position_major runs only taps inside the map",
-        lambda problem, batch: batch < FEW_SAMPLES and problem.geometry.positions_out > 1,
-    ),
-    Rule(
-        "position_major",
-        "rows are samples at one position: only taps inside the map run",
-        "",
-        lambda problem, batch: True,
-    ),
-    Rule(
-        "general",
-        "every design with tensor cores refuses it",
-        "",
-        lambda problem, batch: True,
-    ),
+    Level({"general": "designs with tensor cores refuse it"}),
 )
 
 
 def plan(problem: Problem, batch: int, architecture: int) -> Plan:
     """Choose for a batch and a compute capability (80 for 8.0).
 
-    The first rule that holds and whose design does not refuse; then the tile of least estimated
-    time. Raises ValueError for an architecture that is too old, or if every design refuses.
+    The first level with a design that does not refuse; in it, the design and tile of least
+    estimated time. Raises ValueError for an architecture that is too old, or if all refuse.
     """
     nearest(MACHINES, architecture)
-    taken: Plan | None = None
+    taken: tuple[str, Tile, str] | None = None
     others: dict[str, str] = {}
-    for rule in RULES:
-        if taken and rule.design == taken.design:
-            continue
-        refusal = load_design(rule.design).refuses(problem, architecture)
-        if refusal or not rule.when(problem, batch):
-            others.setdefault(rule.design, refusal or rule.unless)
-        elif taken:
-            others.setdefault(rule.design, f"{taken.design} comes first: {taken.reason}")
-        else:
-            tile = choose_tile(rule.design, problem, batch, architecture)
-            others.pop(rule.design, None)
-            taken = Plan(rule.design, tile, rule.reason, others)
+    for level in LEVELS:
+        times: dict[str, tuple[float, Tile]] = {}
+        for name in level.designs:
+            refusal = load_design(name).refuses(problem, architecture)
+            if refusal is None and not level.takes(problem):
+                refusal = level.unless
+            if refusal:
+                others[name] = refusal
+            elif taken:
+                others[name] = f"{taken[0]} comes first: {taken[2]}"
+            else:
+                times[name] = _cheapest(name, problem, batch, architecture)
+        if times:
+            best = min(times, key=lambda name: times[name][0])
+            taken = (best, times[best][1], level.designs[best])
+            for name in times.keys() - {best}:
+                ratio = times[name][0] / max(times[best][0], 1.0)
+                others[name] = f"estimated at {ratio:.2f} times the time of {best}"
     if taken is None:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in others.items())
         raise ValueError(f"no design takes this layer: {reasons}")
-    return taken
+    return Plan(*taken, others)
 
 
 def choose_tile(design_name: str, problem: Problem, batch: int, architecture: int) -> Tile:
     """The tile of a design's table with the least estimated time; ValueError without a table."""
-    item = type_bytes(problem.operand)
-    design = load_design(design_name)
-    table = tiles_of(design_name, item, architecture)
+    return _cheapest(design_name, problem, batch, architecture)[1]
+
+
+def _cheapest(name: str, problem: Problem, batch: int, architecture: int) -> tuple[float, Tile]:
+    """A design's least estimated time, and its tile."""
+    design = load_design(name)
+    table = tiles_of(name, type_bytes(problem.operand), architecture)
     if not table:
-        raise ValueError(f"{design_name} has no tiles for {problem.operand}")
-    candidates = [_with_depth(tile, design_name, problem) for tile in table]
-    return min(
-        candidates,
-        key=lambda tile: _estimate(design, problem, tile, max(1, batch), architecture),
-    )
+        raise ValueError(f"{name} has no tiles for {problem.operand}")
+    tiles = [_with_depth(tile, name, problem) for tile in table]
+    times = [_estimate(design, problem, tile, max(1, batch), architecture) for tile in tiles]
+    return min(zip(times, tiles, strict=True), key=lambda pair: pair[0])
 
 
 def _with_depth(tile: Tile, design_name: str, problem: Problem) -> Tile:
@@ -136,12 +125,11 @@ def _with_depth(tile: Tile, design_name: str, problem: Problem) -> Tile:
 
 
 def _estimate(design: Design, problem: Problem, tile: Tile, batch: int, architecture: int) -> float:
-    """Time of a batch in units of FLOPs: products and fills, by how full the machine is.
-
-    A grid that is no multiple of the multiprocessors leaves some of them idle at its end.
-    """
+    """Time of a batch in units of FLOPs: products and fills, by how full the machine is."""
     machine = MACHINES[nearest(MACHINES, architecture)]
     work = design.work(problem, tile, batch)
-    waves = -(-work.programs // machine.multiprocessors)
-    idle = waves * machine.multiprocessors / max(1, work.programs)
-    return (work.executed_flops + work.fill_bytes * machine.flops_per_fill_byte) * idle
+    waves = max(1, work.programs) / machine.multiprocessors
+    # The last wave is half empty on average; programs that share a multiprocessor hide half of it.
+    elapsed = max(1.0, waves) + 0.25
+    time = work.executed_flops + work.fill_bytes * machine.flops_per_fill_byte
+    return time * elapsed / waves
