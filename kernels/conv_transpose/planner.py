@@ -130,6 +130,6 @@ def _estimate(design: Design, problem: Problem, tile: Tile, batch: int, architec
     work = design.work(problem, tile, batch)
     waves = max(1, work.programs) / machine.multiprocessors
     # The last wave is half empty on average; programs that share a multiprocessor hide half of it.
-    elapsed = max(1.0, waves) + 0.25
+    elapsed = max(1.0, waves + 0.25)
     time = work.executed_flops + work.fill_bytes * machine.flops_per_fill_byte
     return time * elapsed / waves
