@@ -112,7 +112,7 @@ MACHINES: Mapping[int, Machine] = {
     89: Machine(128, 90),
     90: Machine(132, 180),
     100: Machine(148, 300),
-    120: Machine(170, 90),
+    120: Machine(84, 90),
 }
 
 
