@@ -48,6 +48,10 @@ class Ordering:
         self.write_agent[units] = agents
         self.write_time[units] = self.clocks[agents, agents]
 
+    def remember_read(self, units: Array, agent: int) -> None:
+        """A read that was checked before ends now."""
+        self.read_time[agent, units] = self.clocks[agent, agent]
+
     def release(self, agent: int) -> Array:
         """What an agent has seen up to now, to be acquired by others; its time moves on."""
         seen: Array = self.clocks[agent].copy()

@@ -96,15 +96,18 @@ class SharedMemory:
         self.ordering.write_agent[units] = agent
         self.ordering.write_time[units] = self.ordering.clocks[agent, agent]
 
-    def async_read(self, places: Array, warp: int) -> None:
-        """An asynchronous engine reads bytes on behalf of a warp."""
-        units = self.units_of_bytes(places)
+    def async_read(self, units: Array, warp: int) -> None:
+        """An asynchronous engine reads units [1, k] on behalf of a warp."""
+        self.check_fenced(units)
+        self.check_read(units, np.array([warp]))
+
+    def check_fenced(self, units: Array) -> None:
+        """Raise if ordinary stores to these units are not visible to the asynchronous engines."""
         if self.any_unfenced and (self.unfenced_by[units] != _FENCED).any():
             raise SimulationError(
                 "the asynchronous proxy touches shared memory written by ordinary stores without "
                 "fence.proxy.async"
             )
-        self.check_read(units, np.array([warp]))
 
     def fence(self, warps: Array) -> None:
         """fence.proxy.async of these warps: their writes, and all before a barrier, are visible."""

@@ -10,9 +10,16 @@ from kernels.ptxsim.families import (
     lanes,
     loads,
     matrices,
+    mbarriers,
     mma,
     moves,
     predicates,
+    proxies,
+    tcgen05,
+    tcgen05_mma,
+    tensor_copies,
+    tma,
+    wgmma,
 )
 
 __all__ = [
@@ -25,7 +32,14 @@ __all__ = [
     "lanes",
     "loads",
     "matrices",
+    "mbarriers",
     "mma",
     "moves",
     "predicates",
+    "proxies",
+    "tcgen05",
+    "tcgen05_mma",
+    "tensor_copies",
+    "tma",
+    "wgmma",
 ]

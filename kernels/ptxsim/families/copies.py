@@ -115,7 +115,7 @@ def _issue(found: Instruction) -> Action:
         for warp in warps_of(mask):
             lanes = np.flatnonzero(mask[32 * warp : 32 * warp + 32]) + 32 * warp
             asked = length[lanes]
-            if not np.isin(asked, (0, size)).all():
+            if ((asked != 0) & (asked != size)).any():
                 raise SimulationError("cp.async with a source size that is neither 0 nor all")
             starts = block.shared.starts(to[lanes], size)
             groups.begin(warp, Copy(starts, source[lanes], asked > 0, size))

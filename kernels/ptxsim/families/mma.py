@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernels.ptxsim.block import lanes_of
 from kernels.ptxsim.errors import Unimplemented
 from kernels.ptxsim.families.matrices import whole_warps
 from kernels.ptxsim.formats import ELEMENT_BYTES, NUMPY, Array, matrix_values
@@ -27,18 +26,18 @@ GROUP, QUAD = LANES // 4, LANES % 4
 
 
 def fragment(registers: Array, kind: str, rows: int, columns: int, side: str) -> Array:
-    """A [rows, columns] or B [rows, columns] in float64 from 32-bit registers [lanes, n]."""
-    per_register = 4 // ELEMENT_BYTES[kind]
-    values = matrix_values(np.ascontiguousarray(registers), kind).reshape(32, -1, per_register)
-    element = np.arange(per_register)
-    matrix = np.zeros((rows, columns))
-    for register in range(values.shape[1]):
-        along = QUAD[:, None] * per_register + element
+    """A or B [warps, rows, columns] in float64 from 32-bit registers [warps, lanes, n]."""
+    size = 4 // ELEMENT_BYTES[kind]
+    values = matrix_values(np.ascontiguousarray(registers), kind)
+    values = values.reshape(*registers.shape, size)
+    matrix = np.zeros((len(registers), rows, columns))
+    along = QUAD[:, None] * size + np.arange(size)
+    for register in range(registers.shape[2]):
         if side == "a":
             across = (GROUP + 8 * (register & 1))[:, None]
-            matrix[across, along + 4 * per_register * (register >> 1)] = values[:, register]
+            matrix[:, across, along + 4 * size * (register >> 1)] = values[:, :, register]
         else:
-            matrix[along + 4 * per_register * register, GROUP[:, None]] = values[:, register]
+            matrix[:, along + 4 * size * register, GROUP[:, None]] = values[:, :, register]
     return matrix
 
 
@@ -57,44 +56,44 @@ def multiply(found: Instruction) -> Action:
     writers = [part.writer() for part in elements(found.operands[0])]
 
     def act(block: Block, mask: Array) -> None:
-        a, b, c = (_gather(block, group) for group in readers)
-        results = np.zeros((block.threads, len(writers)), np.uint32)
-        for warp in whole_warps(mask):
-            own = lanes_of(warp)
-            left = fragment(a[own], a_kind, rows, depth, "a")
-            right = fragment(b[own], b_kind, depth, columns, "b")
-            total = left @ right + _accumulator(c[own], d_kind)
-            results[own] = _registers(total, d_kind)
+        warps = whole_warps(mask)
+        a, b, c = (_gather(block, group, warps) for group in readers)
+        left = fragment(a, a_kind, rows, depth, "a")
+        right = fragment(b, b_kind, depth, columns, "b")
+        results = np.zeros((block.warps, 32, len(writers)), np.uint32)
+        results[warps] = _registers(left @ right + _accumulator(c, d_kind), d_kind)
         for column, write in enumerate(writers):
-            write(block, results[:, column], mask)
+            write(block, results[:, :, column].reshape(-1), mask)
 
     return act
 
 
-def _gather(block: Block, readers: list[Reader]) -> Array:
-    return np.stack([read(block) for read in readers], 1)
+def _gather(block: Block, readers: list[Reader], warps: list[int]) -> Array:
+    return np.stack([read(block).reshape(-1, 32)[warps] for read in readers], 2)
+
+
+_NUMBER = np.arange(4)
+# Row and column of the four 32-bit registers of C and D [lanes, registers].
+_ROWS = GROUP[:, None] + 8 * (_NUMBER >> 1)
+_COLUMNS = 2 * QUAD[:, None] + (_NUMBER & 1)
+# The same for two registers of pairs [lanes, registers, 2].
+_PAIR_ROWS = GROUP[:, None, None] + 8 * np.arange(2)[:, None]
+_PAIR_COLUMNS = 2 * QUAD[:, None, None] + np.arange(2)
 
 
 def _accumulator(registers: Array, kind: str) -> Array:
-    matrix = np.zeros((16, 8))
+    matrix = np.zeros((len(registers), 16, 8))
     if kind == "f16":
-        pairs = np.ascontiguousarray(registers).view(np.float16).reshape(32, -1, 2)
-        for register in range(pairs.shape[1]):
-            columns = 2 * QUAD[:, None] + np.arange(2)
-            matrix[(GROUP + 8 * register)[:, None], columns] = pairs[:, register]
-        return matrix
-    values = registers.view(NUMPY[kind])
-    for register in range(4):
-        matrix[GROUP + 8 * (register >> 1), 2 * QUAD + (register & 1)] = values[:, register]
+        halves = np.ascontiguousarray(registers).view(np.float16)
+        matrix[:, _PAIR_ROWS, _PAIR_COLUMNS] = halves.reshape(*registers.shape, 2)
+    else:
+        matrix[:, _ROWS, _COLUMNS] = registers.view(NUMPY[kind])
     return matrix
 
 
 def _registers(total: Array, kind: str) -> Array:
     if kind == "f16":
-        halves = total.astype(np.float16)
-        rows = GROUP[:, None, None] + 8 * np.arange(2)[:, None]
-        pairs = halves[rows, 2 * QUAD[:, None, None] + np.arange(2)]
-        return np.ascontiguousarray(pairs).view(np.uint32)[:, :, 0]
-    register = np.arange(4)
-    picked = total[GROUP[:, None] + 8 * (register >> 1), 2 * QUAD[:, None] + (register & 1)]
-    return picked.astype(NUMPY[kind]).view(np.uint32)
+        pairs = np.ascontiguousarray(total.astype(np.float16)[:, _PAIR_ROWS, _PAIR_COLUMNS])
+        bits: Array = pairs.view(np.uint32)[..., 0]
+        return bits
+    return np.ascontiguousarray(total[:, _ROWS, _COLUMNS]).astype(NUMPY[kind]).view(np.uint32)
