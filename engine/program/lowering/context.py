@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -147,6 +148,22 @@ class Context:
         if [axis for axis in rest if axis in full] == full:
             return rest
         return [*empty, *full]
+
+    def common_order(self, views: Sequence[View], batch_axis: int | None) -> list[int]:
+        """An order of the dimensions for tensors that meet: channels last where they disagree.
+
+        A tensor with fewer elements follows the others.
+        """
+        largest = max(math.prod(view.shape) for view in views)
+        orders = [
+            self.natural_order(view, batch_axis)
+            for view in views
+            if math.prod(view.shape) == largest
+        ]
+        rank = views[0].rank
+        if batch_axis in (0, None) and rank >= 4 and any(order != orders[0] for order in orders):
+            return [*range(2, rank), 1]
+        return orders[0]
 
 
 def _runs(order: Dim, wanted: Dim) -> list[Dim]:

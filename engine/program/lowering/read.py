@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
 
 from engine.core.errors import ArtifactError
+from engine.program.lowering.patterns import put_together
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -34,7 +35,7 @@ def read(source: str | Path | ModelProto) -> ir.Model:
         raise ArtifactError(f"{label(source)}: not an ONNX model; it has no graph")
     if len(model.functions):
         model = InlinePass()(model).model
-    return RemoveUnusedNodesPass()(model).model
+    return put_together(RemoveUnusedNodesPass()(model).model)
 
 
 def label(source: str | Path | ModelProto) -> str:

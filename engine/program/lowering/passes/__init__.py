@@ -8,7 +8,7 @@ from engine.program.lowering.draft import Draft
 from engine.program.lowering.passes.activation import fuse_activations
 from engine.program.lowering.passes.affine import fold_affines
 from engine.program.lowering.passes.cleanup import clean_up
-from engine.program.lowering.passes.gate import name_gates
+from engine.program.lowering.passes.commute import elementwise_before_upsample
 from engine.program.lowering.passes.padding import fold_padding
 from engine.program.lowering.passes.permute import absorb_permutes, drop_output_permutes
 from engine.program.lowering.passes.shuffle import shuffle_to_transposed
@@ -19,7 +19,7 @@ Pass = Callable[[Draft], bool]
 # Folding comes before fusing: an activation closes an operation.
 _FOLDING: tuple[Pass, ...] = (
     clean_up,
-    name_gates,
+    elementwise_before_upsample,
     fold_affines,
     absorb_permutes,
     fold_padding,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.program.graph import Elementwise, Operation, Permute, Reshape
+from engine.program.graph import Affine, Elementwise, Operation, Permute, Reshape
 from engine.program.lowering.draft import Draft
 
 
@@ -35,6 +35,9 @@ def _drop_neutral(draft: Draft, operation: Operation) -> bool:
         neutral = draft.shape(operation.inputs[0]) == operation.shape
     elif isinstance(operation, Permute):
         neutral = operation.axes == tuple(range(len(operation.axes)))
+    elif isinstance(operation, Affine):
+        scale, shift = operation.scale, operation.shift
+        neutral = (scale is None or bool((scale == 1).all())) and (shift is None or not shift.any())
     else:
         neutral = isinstance(operation, Elementwise) and operation.activation.kind == "none"
     source, made = operation.inputs[0] if operation.inputs else "", operation.outputs[0]

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.program.graph import Convolution, Permute, Reshape
+from engine.program.graph import Convolution, Elementwise, Operation, Permute, Reshape
 from engine.program.lowering.draft import Draft
 from engine.program.values import Array, Shape
 from kernels.geometry import Geometry
@@ -27,21 +27,40 @@ def shuffle_to_transposed(draft: Draft) -> bool:
         split, merge = draft.producer(permute.inputs[0]), draft.only_consumer(permute.outputs[0])
         if not isinstance(split, Reshape) or not isinstance(merge, Reshape):
             continue
-        source = draft.producer(split.inputs[0])
-        if not isinstance(source, Convolution) or not _simple(source):
+        between, source = _before(draft, split)
+        if source is None or draft.only_consumer(split.outputs[0]) is not permute:
             continue
-        alone = (draft.only_consumer(split.inputs[0]), draft.only_consumer(split.outputs[0]))
         blocks = _blocks(source.geometry.output_size, split.shape, permute.axes, merge.shape)
-        if alone != (split, permute) or blocks is None:
+        if blocks is None:
             continue
         new = _joined(source, split.shape, permute.axes, blocks)
         if new is None:
             continue
-        draft.substitute(source, [replace(new, outputs=merge.outputs)])
+        draft.substitute(source, [new])
+        for name in (*source.outputs, *(op.outputs[0] for op in between)):
+            draft.reshape_value(name, merge.shape)
         for operation in (split, permute, merge):
             draft.remove(operation)
+        draft.redirect(merge.outputs[0], split.inputs[0])
         changed = True
     return changed
+
+
+def _before(draft: Draft, split: Reshape) -> tuple[list[Elementwise], Convolution | None]:
+    """The convolution before the shuffle, and the activations between, which stay after it."""
+    between: list[Elementwise] = []
+    reader: Operation = split
+    while True:
+        (name,) = reader.inputs
+        source = draft.producer(name)
+        if draft.only_consumer(name) is not reader:
+            return between, None
+        if isinstance(source, Convolution):
+            return between, source if _simple(source) else None
+        if not isinstance(source, Elementwise):
+            return between, None
+        between.append(source)
+        reader = source
 
 
 def _simple(source: Convolution) -> bool:

@@ -75,8 +75,7 @@ def combine(context: Context, function: Function, first: View, second: View) -> 
         shape = np.broadcast_shapes(first.shape, second.shape)
     except ValueError as error:
         raise Refusal(str(error)) from error
-    larger = first if np.prod(first.shape) >= np.prod(second.shape) else second
-    order = context.natural_order(larger, at)
+    order = context.common_order((first, second), at)
     names = [context.arrange(view, order) for view in (first, second)]
     made = tuple(shape[axis] for axis in order)
     same = context.draft.shape(names[0]) == context.draft.shape(names[1])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from engine.program.graph import Concat
 from engine.program.lowering.broadcasting import constant_view
 from engine.program.lowering.context import Context
@@ -34,8 +32,7 @@ def joined(context: Context, views: list[View], axis: int) -> View:
     axis = like.sample_axis(axis)
     if len({view.batch_axis for view in views} - {None}) > 1:
         raise Refusal("the batch is another axis in one input than in the other")
-    largest = max(views, key=lambda view: math.prod(view.shape))
-    order = context.natural_order(largest, like.batch_axis)
+    order = context.common_order(views, like.batch_axis)
     names = [context.arrange(view, order) for view in views]
     sizes = list(like.shape)
     sizes[axis] = sum(view.shape[axis] for view in views)
