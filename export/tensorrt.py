@@ -16,16 +16,16 @@ from pathlib import Path
 
 import click
 
-from engine.backends._spec import read_spec
 from engine.core.artifacts import Artifact, encoder_path, open_artifact, sidecar_path
-from engine.core.errors import ArtifactError, OptionError
+from engine.core.errors import OptionError
 from engine.core.files import atomic_path
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
-from export.command import load_options, require, user_errors
+from export.command import load_options, user_errors
 from export.plan import Plan, build_plan, choose_builder
 from export.plan_options import BatchProfile, BuildOptions, parse_targets
 from export.report import assumed_lines
+from export.source import as_onnx
 
 SIDECAR_VERSION = 1
 
@@ -65,35 +65,17 @@ def export_tensorrt(
     options, out = options or BuildOptions(), Path(out)
     builder = choose_builder()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as files:
-        model, spec, notes = _as_onnx(artifact, Path(folder))
-        graphs = {"decoder": (model, out)}
-        if "encoder" in spec.entry_points and encoder_path(model).is_file():
-            graphs["encoder"] = (encoder_path(model), encoder_path(out))
-        spec = spec.replace(entry_points=tuple(graphs))
+        source = as_onnx(artifact, Path(folder))
         reports = []
-        for entry_point, (graph, target) in graphs.items():
+        for entry_point, graph in source.graphs.items():
+            target = out if entry_point == "decoder" else encoder_path(out)
             temporary = files.enter_context(atomic_path(target))
             sidecar = files.enter_context(atomic_path(sidecar_path(target)))
             plan = build_plan(graph, options, builder)
             temporary.write_bytes(plan.data)
-            sidecar.write_text(_sidecar(plan, spec, entry_point, options, artifact))
-            reports.append(PlanReport(entry_point, target, plan, notes))
+            sidecar.write_text(_sidecar(plan, source.spec, entry_point, options, artifact))
+            reports.append(PlanReport(entry_point, target, plan, source.notes))
     return reports
-
-
-def _as_onnx(artifact: Artifact, folder: Path) -> tuple[Path, GeneratorSpec, tuple[str, ...]]:
-    if artifact.kind == "onnx":
-        return artifact.path, read_spec(artifact), ()
-    if artifact.kind != "checkpoint":
-        raise ArtifactError(f"{artifact.path}: give a checkpoint or an ONNX file to build from")
-    require("torch", "onnx", "onnxscript", "onnxruntime", extra="torch,onnx")
-    from engine.models.load import load_generator
-    from export.convert import export_onnx
-
-    loaded = load_generator(artifact.path, artifact.options)
-    model = folder / "model.onnx"
-    export_onnx(loaded, model)
-    return model, loaded.spec, loaded.assumptions
 
 
 def _sidecar(

@@ -1,0 +1,49 @@
+"""What is converted: an ONNX file as it is, a checkpoint exported to ONNX first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.backends._spec import read_spec
+from engine.core.artifacts import Artifact, encoder_path
+from engine.core.errors import ArtifactError
+from engine.core.spec import GeneratorSpec
+from export.command import require
+
+
+@dataclass(frozen=True)
+class Source:
+    """ONNX files by entry point, the spec of just these, and what had to be assumed."""
+
+    graphs: Mapping[str, Path]
+    spec: GeneratorSpec
+    notes: tuple[str, ...] = ()
+
+
+def as_onnx(artifact: Artifact, folder: Path) -> Source:
+    """The graphs of a checkpoint or ONNX file; those of a checkpoint are written into `folder`.
+
+    Raises ArtifactError for other kinds of file, and what `export_onnx` raises.
+    """
+    model, spec, notes = _model(artifact, folder)
+    graphs = {"decoder": model}
+    if "encoder" in spec.entry_points and encoder_path(model).is_file():
+        graphs["encoder"] = encoder_path(model)
+    return Source(graphs, spec.replace(entry_points=tuple(graphs)), notes)
+
+
+def _model(artifact: Artifact, folder: Path) -> tuple[Path, GeneratorSpec, tuple[str, ...]]:
+    if artifact.kind == "onnx":
+        return artifact.path, read_spec(artifact), ()
+    if artifact.kind != "checkpoint":
+        raise ArtifactError(f"{artifact.path}: give a checkpoint or an ONNX file to build from")
+    require("torch", "onnx", "onnxscript", "onnxruntime", extra="torch,onnx")
+    from engine.models.load import load_generator
+    from export.convert import export_onnx
+
+    loaded = load_generator(artifact.path, artifact.options)
+    model = folder / "model.onnx"
+    export_onnx(loaded, model)
+    return model, loaded.spec, loaded.assumptions
