@@ -109,7 +109,7 @@ class SharedMemory:
                 "fence.proxy.async"
             )
 
-    def fence(self, warps: Array) -> None:
+    def fence(self, warps: list[int]) -> None:
         """fence.proxy.async of these warps: their writes, and all before a barrier, are visible."""
         if self.any_unfenced:
             mine = np.isin(self.unfenced_by, [*warps, _ANY_WARP])

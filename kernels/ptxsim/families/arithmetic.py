@@ -157,7 +157,8 @@ def fused(found: Instruction) -> Action:
 
 
 def _reciprocal(value: Array) -> Array:
-    return np.divide(value.dtype.type(1), value)
+    inverse: Array = np.divide(value.dtype.type(1), value)
+    return inverse
 
 
 _UNARY: dict[str, Callable[[Array], Array]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,13 +92,14 @@ def wait(found: Instruction) -> Action:
     return act
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Commit:
     """A tcgen05.commit: the products before it, its barrier, and what its thread had seen."""
 
     until: int
     barrier: Mbarrier
     seen: Array
+    land: Callable[[], None] | None = None
 
 
 class Commits:
@@ -114,12 +117,15 @@ class Commits:
     def add(self, commit: Commit) -> None:
         """Issue one; it arrives when somebody waits for its barrier."""
         self.waiting.append(commit)
-        commit.barrier.landing.append(lambda: self._arrive(commit))
+        commit.land = partial(self._arrive, commit)
+        commit.barrier.landing.append(commit.land)
 
     def _arrive(self, last: Commit) -> None:
         memory, ordering = self.block.part(TensorMemory), self.block.shared.ordering
         while last in self.waiting:
             commit = self.waiting.pop(0)
+            if commit.land in commit.barrier.landing:
+                commit.barrier.landing.remove(commit.land)
             memory.complete(commit.until)
             seen = np.maximum(commit.seen, ordering.release(ordering.engines))
             self.block.part(Mbarriers).arrive(commit.barrier, seen, 1)

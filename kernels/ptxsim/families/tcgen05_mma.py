@@ -90,9 +90,8 @@ def multiply(found: Instruction) -> Action:
                 left = _from_tensor_memory(block, form, source)
             else:
                 left = _from_shared(block, lane, source, form.a_kind, form.rows, form.a_major, used)
-            right = int(b_read(block)[lane])
-            columns = form.columns
-            right = _from_shared(block, lane, right, form.b_kind, columns, form.b_major, used)
+            other, columns = int(b_read(block)[lane]), form.columns
+            right = _from_shared(block, lane, other, form.b_kind, columns, form.b_major, used)
             keep = bool(accumulate_read(block)[lane])
             _issue(block, form, target, left @ right.T, keep, used)
 

@@ -21,8 +21,16 @@ if TYPE_CHECKING:
     from kernels.ptxsim.block import Block
     from kernels.ptxsim.parser import Instruction
 
-_PARTS = ("async", "bulk", "global", "bulk_group", "mbarrier::complete_tx::bytes", "tile")
-_PARTS += ("shared::cta", "shared::cluster", "tensor", "L2::cache_hint", "cta_group::1")
+_PARTS = (
+    "global",
+    "shared::cta",
+    "shared::cluster",
+    "mbarrier::complete_tx::bytes",
+    "bulk_group",
+    "tile",
+    "L2::cache_hint",
+    "cta_group::1",
+)
 
 
 @dataclass(frozen=True)
