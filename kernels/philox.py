@@ -68,6 +68,16 @@ def words(seed: int, start: int, count: int, size: int, stream: int = 0) -> Word
     return out
 
 
+def block_words(seed: int, start: int, count: int, block: int, stream: int = 0) -> Words:
+    """Elements 4 * block .. + 4 of samples start .. start + count: [count, 4] uint32.
+
+    Numbers and errors as `words`.
+    """
+    _check(seed, start, count, 4 * block + 4, stream)
+    sample = np.uint64(start) + np.arange(count, dtype=np.uint64)
+    return philox4x32(_counters(sample, np.array([block]), stream)[:, 0], _key(seed))
+
+
 def uniform(seed: int, start: int, count: int, size: int, stream: int = 0) -> Floats:
     """Uniform numbers in [0, 1): [count, size] float32."""
     return to_uniform(words(seed, start, count, size, stream))
@@ -119,17 +129,27 @@ def _chunks(
     """Row ranges and their words [rows, 4 * blocks], a bounded number of counters at a time."""
     _check(seed, start, count, size, stream)
     blocks = -(-size // 4)
-    key = (seed & 0xFFFFFFFF, seed >> 32)
     step = max(1, _CHUNK_COUNTERS // max(1, blocks))
     for first in range(0, count, step):
         rows = min(step, count - first)
         sample = np.uint64(start + first) + np.arange(rows, dtype=np.uint64)
-        counter = np.empty((rows, blocks, 4), np.uint32)
-        counter[..., 0] = np.arange(blocks, dtype=np.uint32)
-        counter[..., 1] = (sample & _LOW).astype(np.uint32)[:, None]
-        counter[..., 2] = (sample >> _HALF).astype(np.uint32)[:, None]
-        counter[..., 3] = stream
-        yield slice(first, first + rows), philox4x32(counter, key).reshape(rows, blocks * 4)
+        counter = _counters(sample, np.arange(blocks), stream)
+        block = philox4x32(counter, _key(seed))
+        yield slice(first, first + rows), block.reshape(rows, blocks * 4)
+
+
+def _counters(sample: NDArray[np.uint64], block: NDArray[np.int64], stream: int) -> Words:
+    """Counters [samples, blocks, 4]."""
+    counter = np.empty((len(sample), len(block), 4), np.uint32)
+    counter[..., 0] = block.astype(np.uint32)
+    counter[..., 1] = (sample & _LOW).astype(np.uint32)[:, None]
+    counter[..., 2] = (sample >> _HALF).astype(np.uint32)[:, None]
+    counter[..., 3] = stream
+    return counter
+
+
+def _key(seed: int) -> tuple[int, int]:
+    return seed & 0xFFFFFFFF, seed >> 32
 
 
 def _check(seed: int, start: int, count: int, size: int, stream: int) -> None:
