@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from kernels.bounds import converted, exceeds
-from kernels.launch import TYPE_NAMES, Launch, interpreting
+from kernels.launch import TYPE_NAMES, Argument, Launch, interpreting
 
 # Elements before and after an output: a multiple of 16 bytes in every type.
 _CANARIES = 32
@@ -57,12 +57,13 @@ class Output:
 
     def wrong(self) -> str | None:
         """What is wrong with the result, or None."""
-        ends = torch.cat([self.buffer[:_CANARIES], self.buffer[-_CANARIES:]])
+        ends = torch.cat([self.buffer[:_CANARIES], self.buffer[-_CANARIES:]]).cpu()
         if not bool((ends == _CANARY).all()):
             return "written outside of the output"
-        if self.tensor.dtype.is_floating_point:
-            return exceeds(self.tensor.double().numpy(), self.reference, self.allowed)
-        return exceeds(self.tensor.numpy(), self.reference, self.allowed)
+        result = self.tensor.cpu()
+        if result.dtype.is_floating_point:
+            result = result.double()
+        return exceeds(result.numpy(), self.reference, self.allowed)
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,45 @@ class Case:
     outputs: dict[str, Output]
 
     def run(self) -> None:
-        """Run in the interpreter (or on a device, had the tensors been made there)."""
+        """Run where the tensors are: in the interpreter, or on a device."""
         for launch in self.launches:
             launch.run()
+
+    def on(self, device: str) -> Case:
+        """The same case with its memory copied to a device; views of one memory stay so."""
+        copies: dict[int, torch.Tensor] = {}
+
+        def moved(value: Argument) -> Argument:
+            return _on(value, device, copies) if isinstance(value, torch.Tensor) else value
+
+        launches = tuple(
+            replace(launch, arguments={k: moved(v) for k, v in launch.arguments.items()})
+            for launch in self.launches
+        )
+        outputs = {
+            name: replace(
+                output,
+                tensor=_on(output.tensor, device, copies),
+                buffer=_on(output.buffer, device, copies),
+            )
+            for name, output in self.outputs.items()
+        }
+        return Case(launches, outputs)
 
     def wrong(self) -> dict[str, str]:
         """What is wrong, by output."""
         found = {name: output.wrong() for name, output in self.outputs.items()}
         return {name: text for name, text in found.items() if text is not None}
+
+
+def _on(tensor: torch.Tensor, device: str, copies: dict[int, torch.Tensor]) -> torch.Tensor:
+    """A tensor's view of the copy of the memory it lies in; each memory is copied once."""
+    storage = tensor.untyped_storage()
+    key = storage.data_ptr()
+    if key not in copies:
+        whole = torch.empty(0, dtype=torch.uint8).set_(storage)
+        copies[key] = whole.to(device, copy=True)
+    view = torch.empty(0, dtype=tensor.dtype, device=device)
+    return view.set_(
+        copies[key].untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride()
+    )
