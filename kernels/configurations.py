@@ -29,12 +29,21 @@ WIDE = ("x_ptr", "w_ptr", "out_ptr")
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution layer at a batch, with the design and tile chosen for it."""
+    """A convolution layer at a batch, with the design and tile chosen for it.
+
+    `channels` are the input channels that are not padding.
+    """
 
     problem: Problem
     batch: int
     design: Design
     tile: Tile
+    channels: int
+
+    @property
+    def useful_flops(self) -> int:
+        """FLOPs of the batch, without padding and taps outside the map."""
+        return self.problem.useful_flops * self.channels // self.problem.in_channels * self.batch
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,6 @@ _POINT = Geometry("forward", (), (), (), (), (), ())
 
 # Layers by name, with the batch they are planned for.
 LAYERS: Mapping[str, tuple[Problem, int]] = {
-    # Latents of 100 are padded to 104 where they are made.
     "dcgan-1": (Problem(Geometry.transposed((1, 1), (4, 4)), 104, 512, activation="relu"), BATCH),
     "dcgan-2": (_DCGAN_2, BATCH),
     "dcgan-3": (_up((8, 8), 256, 128), BATCH),
@@ -140,11 +148,16 @@ def layer_launch(layer: Layer, device: str = "meta") -> Launch:
     return launch
 
 
+# Latents of 100 are padded to 104 where they are made.
+_CHANNELS = {"dcgan-1": 100}
+
+
 def _layer(name: str, problem: Problem, batch: int, architecture: int | str) -> Configuration:
     # AMD gets what sm_80 gets: no instruction of one make alone.
     wanted = architecture if isinstance(architecture, int) else 80
     plan = planner.plan(problem, batch, wanted)
-    layer = Layer(problem, batch, load_design(plan.design), plan.tile)
+    channels = _CHANNELS.get(name, problem.in_channels)
+    layer = Layer(problem, batch, load_design(plan.design), plan.tile, channels)
     general = plan.design == "general"
     return Configuration(
         name=name,

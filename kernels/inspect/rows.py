@@ -92,7 +92,7 @@ def make_row(outcome: Outcome, references: Sequence[Outcome]) -> Row:
             "shape": shape_of(layer.problem, layer.batch),
             "tile": f"{tile.rows}x{tile.columns}x{tile.depth}, {tile.warps} warps, "
             f"{tile.stages} stages",
-            "useful_flops": layer.problem.useful_flops * layer.batch,
+            "useful_flops": layer.useful_flops,
             "executed_flops": work.executed_flops,
             "fill_bytes": work.fill_bytes,
             "compulsory_bytes": work.compulsory_bytes,

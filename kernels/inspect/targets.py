@@ -49,7 +49,7 @@ def least_bytes(layer: Layer) -> int:
 def missed(name: str, layer: Layer) -> list[str]:
     """The targets that a layer misses, each as a sentence."""
     target, work = TARGETS[name], work_of(layer)
-    executed = work.executed_flops / (layer.problem.useful_flops * layer.batch)
+    executed = work.executed_flops / layer.useful_flops
     compulsory = work.compulsory_bytes / least_bytes(layer)
     faults = []
     if target.fill_bytes is not None and work.fill_bytes > target.fill_bytes:

@@ -28,8 +28,11 @@ class Count:
     formula_compulsory: int
 
 
+TRACED_ARCHITECTURE = 80
+
+
 def _layer(design: str, problem: Problem, batch: int, tile: Tile) -> Layer:
-    return Layer(problem, batch, load_design(design), tile)
+    return Layer(problem, batch, load_design(design), tile, problem.in_channels)
 
 
 def reduced() -> Mapping[str, Layer]:

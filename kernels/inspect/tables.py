@@ -1,0 +1,194 @@
+"""The report's tables as text cells: one form for Markdown and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kernels.configurations import configurations
+from kernels.inspect.devices import DEVICES, roofline
+from kernels.inspect.rows import Row, Survey
+from kernels.inspect.survey import Key
+from kernels.inspect.targets import work_of
+from kernels.inspect.traces import Count
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading, what it says, columns and cells; `numbers` are the columns set to the right."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int]
+
+
+NOTHING = "-"
+
+
+def binaries(survey: Survey, other: Survey | None) -> Table:
+    """Static figures of every configuration, with the other Triton's beside them where given."""
+    theirs: Mapping[Key, Row] = {row.key: row for row in other.rows} if other else {}
+    columns = ["Kernel", "GPU", "Design, tile", "Registers", "Shared, KiB", "CTAs / SM"]
+    columns += ["Loop / TC", "Against matmul", "Binary, KiB", "Compile, CPU s", "Faults"]
+    cells = []
+    for row in survey.rows:
+        both = theirs.get(row.key) if other else None
+        cells.append(
+            (
+                row.name,
+                architecture_name(row.architecture),
+                f"{row.kernel} {row.tile}",
+                _pair(row, both, lambda each: whole(each.registers)),
+                _pair(row, both, lambda each: kib(each.shared_bytes)),
+                _pair(row, both, lambda each: whole(each.ctas)),
+                _pair(row, both, loop),
+                _pair(row, both, ratio),
+                kib(row.binary_bytes),
+                NOTHING if row.compile_s is None else f"{row.compile_s:.1f}",
+                "; ".join(row.faults) or "none",
+            )
+        )
+    note = (
+        f"Fresh compiles with Triton {survey.triton}, read from the binaries. Loop / TC: "
+        "instructions of the main loop for each tensor-core instruction (*: unrolled). "
+        "Against matmul: that figure over the best of the tutorial's matrix products with the same "
+        "tensor-core instruction; the target is 1.15."
+    )
+    if other:
+        note += f" After the slash: Triton {other.triton}."
+    return Table("Binaries", note, tuple(columns), tuple(cells), frozenset(range(3, 10)))
+
+
+def work(survey: Survey) -> Table:
+    """Bytes and products of every layer, counted from its tiling."""
+    cells = [
+        (
+            row.name,
+            architecture_name(row.architecture),
+            row.shape,
+            f"{row.kernel} {row.tile}",
+            flops(row.useful_flops),
+            f"{row.executed_flops / row.useful_flops:.2f}",
+            megabytes(row.compulsory_bytes),
+            megabytes(row.fill_bytes),
+        )
+        for row in survey.rows
+        if row.useful_flops and row.executed_flops
+    ]
+    return Table(
+        "Work",
+        "Counted by each design's formula, which the traces below agree with. Compulsory: input, "
+        "packed weights and output once. Fill: what the tiles fetch into shared memory from L2.",
+        (
+            *("Layer", "GPU", "Shape", "Design, tile", "Useful, GFLOP", "Executed / useful"),
+            *("Compulsory, MB", "Fill, MB"),
+        ),
+        tuple(cells),
+        frozenset(range(4, 8)),
+    )
+
+
+def rooflines(names: Iterable[str]) -> Table:
+    """Estimates of every layer on every device: compute and memory time at peak rates."""
+    cells = []
+    for name in names:
+        line = [name]
+        for device in DEVICES:
+            layer = configurations(device.architecture)[name].layer
+            if layer is None:
+                break
+            done = work_of(layer)
+            bound = roofline(
+                device, layer.problem.operand, done.executed_flops, done.compulsory_bytes
+            )
+            line.append(f"{bound.compute_us:.0f} / {bound.memory_us:.0f} {bound.bound}")
+        else:
+            cells.append(tuple(line))
+    return Table(
+        "Roofline estimates",
+        "Not measured: microseconds that the executed FLOPs and the compulsory bytes take at the "
+        "peak rates of data sheets (compute / memory, and which of them bounds). No kernel reaches "
+        "them.",
+        ("Layer", *(device.name for device in DEVICES)),
+        tuple(cells),
+        frozenset(range(1, len(DEVICES) + 1)),
+    )
+
+
+def traces(counts: Mapping[str, Count], architecture: int) -> Table:
+    """Traced bytes beside the formulas, at the reduced sizes."""
+    return Table(
+        "Traces",
+        f"Small layers run in the PTX simulator (sm_{architecture}), every access counted, beside "
+        "the formula that the table of work uses at full size. A test holds them equal.",
+        (
+            *("Design", "Fill traced, bytes", "Fill by formula"),
+            *("Compulsory traced, bytes", "Compulsory by formula"),
+        ),
+        tuple(
+            (
+                name,
+                f"{count.traced_fill:,}",
+                f"{count.formula_fill:,}",
+                f"{count.traced_compulsory:,}",
+                f"{count.formula_compulsory:,}",
+            )
+            for name, count in counts.items()
+        ),
+        frozenset(range(1, 5)),
+    )
+
+
+def architecture_name(architecture: int | str) -> str:
+    """sm_90, or AMD's own name."""
+    return f"sm_{architecture}" if isinstance(architecture, int) else architecture
+
+
+def whole(value: int | None) -> str:
+    """A count, or a dash."""
+    return NOTHING if value is None else str(value)
+
+
+def kib(value: int | None) -> str:
+    """Bytes in KiB."""
+    return NOTHING if value is None else f"{value / 1024:.0f}"
+
+
+def megabytes(value: int | None) -> str:
+    """Bytes in MB (10^6)."""
+    return (
+        NOTHING
+        if value is None
+        else f"{value / 1e6:,.0f}"
+        if value >= 1e7
+        else f"{value / 1e6:.1f}"
+    )
+
+
+def flops(value: int | None) -> str:
+    """FLOPs in GFLOP."""
+    return NOTHING if value is None else f"{value / 1e9:.1f}"
+
+
+def loop(row: Row) -> str:
+    """Instructions per tensor-core instruction; a star where the loop was unrolled."""
+    if row.per_tensor_instruction is None:
+        return NOTHING
+    return f"{row.per_tensor_instruction:.2f}" + ("*" if row.loop_kind == "straight" else "")
+
+
+def ratio(row: Row) -> str:
+    """The loop's instructions over the baseline's."""
+    return NOTHING if row.baseline_ratio is None else f"{row.baseline_ratio:.2f}"
+
+
+def names_of(rows: Sequence[Row]) -> list[str]:
+    """Names of layers, each once, in order."""
+    return list(dict.fromkeys(row.name for row in rows if row.useful_flops))
+
+
+def _pair(row: Row, other: Row | None, show: Callable[[Row], str]) -> str:
+    mine = show(row)
+    return mine if other is None else f"{mine} / {show(other)}"
