@@ -177,7 +177,8 @@ def norm_error(
     """
     units = (growth(count) + 8) * UNIT
     size = np.abs(np.asarray(x, np.float64)) + np.asarray(mean_size, np.float64)
-    return units * (size + np.abs(np.asarray(centred, np.float64))) / np.asarray(deviation)
+    error: Doubles = units * (size + np.abs(centred)) / np.asarray(deviation)
+    return error
 
 
 def activation_error(

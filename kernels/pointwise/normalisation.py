@@ -25,7 +25,7 @@ from torch import Tensor
 from kernels.jit.activation import evaluate
 from kernels.launch import Launch
 from kernels.pointwise.checks import check, output
-from kernels.pointwise.walk import batch_ranges
+from kernels.pointwise.walk import batch_ranges, warps_for
 from kernels.reference.activation import FUNCTIONS
 
 # Elements of a tile, and the most channels that may share their statistics.
@@ -145,6 +145,7 @@ def norm_launches(
                 "BLOCK_P": block_p,
                 "BLOCK_C": block_c,
             },
+            num_warps=min(4, warps_for(block_p * block_c)),
             num_stages=1,
         )
         for first, last in batch_ranges(samples, positions * channels)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from kernels.launch import Launch
 from kernels.pointwise.checks import check, output
-from kernels.pointwise.walk import batch_ranges
+from kernels.pointwise.walk import batch_ranges, warps_for
 
 Reduction = Literal["mean", "sum", "max", "min"]
 TILE = 2048
@@ -56,17 +56,17 @@ def reduce_kernel(
     inner = (tl.program_id(0) % TILES) * BLOCK_I + tl.arange(0, BLOCK_I)
     mask_i = inner < INNER
     if FUNCTION == "max":
-        EMPTY: tl.constexpr = float("-inf")
+        empty = float("-inf")
     elif FUNCTION == "min":
-        EMPTY: tl.constexpr = float("inf")
+        empty = float("inf")
     else:
-        EMPTY: tl.constexpr = 0.0
-    acc = tl.full((BLOCK_R, BLOCK_I), EMPTY, tl.float32)
+        empty = 0.0
+    acc = tl.full((BLOCK_R, BLOCK_I), empty, tl.float32)
     for start in range(0, REDUCED, BLOCK_R):
         offs_r = start + tl.arange(0, BLOCK_R)
         mask = (offs_r < REDUCED)[:, None] & mask_i[None, :]
         offsets = row * (REDUCED * INNER) + offs_r[:, None] * INNER + inner[None, :]
-        value = tl.load(x_ptr + offsets, mask=mask, other=EMPTY).to(tl.float32)
+        value = tl.load(x_ptr + offsets, mask=mask, other=empty).to(tl.float32)
         if FUNCTION == "max":
             acc = larger(acc, value)
         elif FUNCTION == "min":
@@ -125,6 +125,7 @@ def reduce_launches(
                 "BLOCK_R": block_r,
                 "BLOCK_I": block_i,
             },
+            num_warps=min(4, warps_for(block_r * block_i)),
             num_stages=1,
         )
         for first, last in batch_ranges(outer, reduced * inner, inner)
@@ -174,7 +175,7 @@ def softmax_launches(x: Tensor, out: Tensor) -> tuple[Launch, ...]:
                 "out_ptr": target[first:last],
             },
             constants={"COLUMNS": columns, "BLOCK": block},
-            num_warps=4 if block <= 4096 else 8,
+            num_warps=warps_for(block),
             num_stages=1,
         )
         for first, last in batch_ranges(source.shape[0], columns)

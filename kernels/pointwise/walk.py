@@ -81,3 +81,11 @@ def batch_ranges(batch: int, *widths: int) -> tuple[tuple[int, int], ...]:
             f"2^31 elements"
         )
     return tuple((first, min(batch, first + rows)) for first in range(0, batch, rows))
+
+
+def warps_for(elements: int) -> int:
+    """Warps for a tile that is reduced: 8 elements or more a thread, from 1 to 8 warps.
+
+    Fewer warps than fit leave less to exchange through shared memory.
+    """
+    return max(1, min(8, 1 << max(0, (elements // 256).bit_length() - 1)))
