@@ -1,0 +1,70 @@
+"""Show the Programs of files: `python -m engine.program MODEL.onnx`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from engine.core.errors import BackendUnavailableError, EngineError, OptionError
+from engine.program.dump import dump, record
+from engine.program.graph import Program
+
+_NEEDS = ("onnx", "onnxscript", "onnx_ir")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable, one object a file.")
+@click.option(
+    "--input-shape",
+    "shapes",
+    multiple=True,
+    metavar="NAME:SIZES",
+    help="Fix free axes of an ONNX input, as image:-1x3x64x64; -1 is the batch.",
+)
+def main(files: tuple[Path, ...], as_json: bool, shapes: tuple[str, ...]) -> None:
+    """Show the operations that FILES (.onnx, .gen) become, with shapes, numbers and FLOPs."""
+    try:
+        given = dict(_input_shape(text) for text in shapes)
+        for path in files:
+            for program in _programs(path, given).values():
+                click.echo(json.dumps(record(program)) if as_json else f"{path}: {dump(program)}")
+    except EngineError as error:
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)
+
+
+def _programs(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Program]:
+    if path.suffix == ".gen":
+        from engine.program import gen
+
+        return gen.read(path).programs
+    missing = [module for module in _NEEDS if find_spec(module) is None]
+    if missing:
+        raise BackendUnavailableError(
+            f"lowering {path} needs {', '.join(missing)}: pip install 'generator-engine[onnx]'"
+        )
+    from engine.program.lowering import lower
+
+    program = lower(path, input_shapes=shapes)
+    return {program.name: program}
+
+
+def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    name, _, sizes = text.rpartition(":")
+    try:
+        shape = tuple(int(size) for size in sizes.split("x"))
+    except ValueError:
+        shape = ()
+    if not name or not shape or any(size < 1 and size != -1 for size in shape):
+        raise OptionError(f"--input-shape {text!r} is not NAME:SIZES, as image:-1x3x64x64")
+    return name, shape
+
+
+if __name__ == "__main__":
+    main()
