@@ -310,6 +310,7 @@ def work(problem: Problem, tile: Tile, batch: int) -> Work:
             + stored * item
             + outputs * type_bytes(problem.output)
         ),
+        programs=tiles * math.prod(axis.phases for axis in axes) * (columns // tile.columns),
     )
 
 

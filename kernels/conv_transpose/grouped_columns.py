@@ -24,8 +24,6 @@ five times more. fp32 runs as three tf32 products of split operands.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -34,20 +32,18 @@ import triton
 import triton.language as tl
 
 from kernels.conv_transpose.design import Packed, Tile, Work
+from kernels.conv_transpose.image_row import LARGEST_CHUNK, image_row, pixels_of
 from kernels.conv_transpose.packing import image_constants, pack_vectors, pack_weight, type_bytes
 from kernels.conv_transpose.problem import Problem
-from kernels.conv_transpose.shifted_axis import ShiftedAxis, refusal, shifted_axes
-from kernels.conv_transpose.shifted_grid import MOST_STEPS, every, steps_outside
+from kernels.conv_transpose.shifted_axis import refusal, shifted_axes
+from kernels.conv_transpose.steps import MOST_STEPS, step_constants, steps_outside
 from kernels.jit.epilogue import activate, convert
-from kernels.launch import Constant, Launch, interpreting
+from kernels.launch import Launch, interpreting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 NAME = "grouped_columns"
-
-SMALLEST_CHUNK = 16
-LARGEST_CHUNK = 64
 
 
 @triton.jit(do_not_specialize=["batch"])
@@ -94,11 +90,11 @@ def grouped_columns_kernel(
     PRECISION: tl.constexpr,
     UPCAST: tl.constexpr,
     BLOCK_M: tl.constexpr,
-    CHUNK: tl.constexpr,
+    BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ):
     """BLOCK_M positions of the outer axes, GROUP chunks of their output rows."""
-    BLOCK_N: tl.constexpr = LINES * CHUNK
+    CHUNK: tl.constexpr = BLOCK_N // LINES
     PROGRAMS_A_ROW: tl.constexpr = (CHUNKS + GROUP - 1) // GROUP
     STEPS: tl.constexpr = STEPS_0 * STEPS_1
     W_STEP: tl.constexpr = BLOCK_K * 2 * BLOCK_N
@@ -194,45 +190,6 @@ def grouped_columns_kernel(
         acc = carry
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """An output row cut into chunks, in elements (pixel, channel).
-
-    Input column i reaches elements begin(i) .. begin(i) + reach - 1, where begin(i) is
-    i * column - shift.
-    """
-
-    elements: int
-    column: int
-    reach: int
-    shift: int
-    inputs: int
-    lines: int
-    chunk: int
-
-    @property
-    def chunks(self) -> int:
-        return -(-self.elements // self.chunk)
-
-    @property
-    def period(self) -> int:
-        """Columns after which they begin at the same place of a chunk again."""
-        return self.chunk // math.gcd(self.chunk, self.column)
-
-    def column_at(self, element: int) -> int:
-        """The first input column that begins at an element or later."""
-        return min(max(0, -(-(element + self.shift) // self.column)), self.inputs)
-
-    def columns(self, group: int) -> int:
-        """Input columns that all programs of a row multiply, those before their first chunk too."""
-        total = 0
-        for first in range(0, self.chunks, group):
-            last = min(first + group, self.chunks)
-            begin = self.column_at(first * self.chunk - self.reach + 1)
-            total += max(0, self.column_at(last * self.chunk) - begin)
-        return total
-
-
 def refuses(problem: Problem, architecture: int) -> str | None:
     """Groups, strides that skip inputs, narrow or unaligned channels, wide kernels."""
     if problem.groups > 1:
@@ -245,7 +202,7 @@ def refuses(problem: Problem, architecture: int) -> str | None:
     steps = outer_0.steps * outer_1.steps
     if steps > MOST_STEPS:
         return f"{steps} steps of the outer axes; a row has {MOST_STEPS} bits for them"
-    row = _row(problem, 1)
+    row = image_row(problem, 1)
     if row.chunk > LARGEST_CHUNK:
         return f"an input column reaches {row.reach} elements, more than {LARGEST_CHUNK} in a chunk"
     return None
@@ -265,7 +222,7 @@ def pack(
     count = problem.in_channels
     if count % tile.depth:
         raise ValueError(f"tile.depth={tile.depth} does not divide in_channels={count}")
-    row, axes = _row(problem, tile.columns), shifted_axes(problem.geometry.as_3d())
+    row, axes = image_row(problem, tile.columns), shifted_axes(problem.geometry.as_3d())
     taps, factors = pack_weight(problem, weight, count, problem.out_channels)
     taps = taps.reshape(*(axis.kernel for axis in axes), count, problem.out_channels)
     steps = tuple(product(*(range(axis.steps) for axis in axes[:2])))
@@ -282,7 +239,7 @@ def pack(
             continue
         for column in range(row.period):
             begin = (column * row.column - row.shift) % row.chunk
-            for tap, pixel in _pixels(width):
+            for tap, pixel in pixels_of(width):
                 at = begin + pixel * problem.out_channels
                 part = dense[column, i, :, line, at : at + problem.out_channels]
                 part += taps[(*outer, tap)]
@@ -304,20 +261,8 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
     problem, tile = packed.problem, packed.tile
     batch = x.shape[0]
     axes = shifted_axes(problem.geometry.as_3d())
-    row = _row(problem, tile.columns)
+    row = image_row(problem, tile.columns)
     group = max(1, min(tile.group, row.chunks))
-    constants: dict[str, Constant] = {"SIZE_2": axes[2].inputs}
-    for i, axis in enumerate(axes[:2]):
-        constants |= {
-            f"SIZE_{i}": axis.inputs,
-            f"OUT_{i}": axis.outputs,
-            f"FIRST_{i}": axis.first,
-            f"COUNT_{i}": axis.count,
-            f"STEPS_{i}": axis.steps,
-            f"SPACING_{i}": axis.spacing,
-            f"PHASES_{i}": axis.phases,
-            f"SHIFT_{i}": axis.shift,
-        }
     return (
         Launch(
             name=NAME,
@@ -332,7 +277,8 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
                 "batch": batch,
             },
             constants={
-                **constants,
+                **step_constants(axes[:2]),
+                "SIZE_2": axes[2].inputs,
                 **image_constants(problem),
                 "ROW_ELEMENTS": row.elements,
                 "COLUMN_ELEMENTS": row.column,
@@ -342,13 +288,12 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
                 "GROUP": group,
                 "PERIOD": row.period,
                 "LINES": row.lines,
-                "ROW_STARTS": every(axes[1].steps, axes[0].steps * axes[1].steps),
                 "CIN": problem.in_channels,
                 "COUT": problem.out_channels,
                 "PRECISION": "tf32x3" if problem.operand == "fp32" else "ieee",
                 "UPCAST": interpreting() and problem.operand == "bf16",
                 "BLOCK_M": tile.rows,
-                "CHUNK": row.chunk,
+                "BLOCK_N": row.lines * row.chunk,
                 "BLOCK_K": tile.depth,
             },
             num_warps=tile.warps,
@@ -360,7 +305,7 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
 def work(problem: Problem, tile: Tile, batch: int) -> Work:
     """Count executed FLOPs and bytes: every column once a program and step, for two chunks."""
     axes = shifted_axes(problem.geometry.as_3d())
-    row = _row(problem, tile.columns)
+    row = image_row(problem, tile.columns)
     columns = row.columns(max(1, min(tile.group, row.chunks)))
     steps = axes[0].steps * axes[1].steps
     loads = axes[0].loads() * axes[1].loads()
@@ -379,38 +324,6 @@ def work(problem: Problem, tile: Tile, batch: int) -> Work:
         ),
         programs=row_tiles * -(-row.chunks // max(1, min(tile.group, row.chunks))),
     )
-
-
-def _row(problem: Problem, columns: int) -> _Row:
-    """The output row of a problem, in chunks for a tile of at least so many columns."""
-    outer_0, outer_1, width = shifted_axes(problem.geometry.as_3d())
-    lines = triton.next_power_of_2(outer_0.phases * outer_1.phases)
-    pixels = max(pixel for _, pixel in _pixels(width)) + 1
-    chunk = max(SMALLEST_CHUNK, triton.next_power_of_2(columns) // lines)
-    while True:
-        row = _Row(
-            elements=width.outputs * problem.out_channels,
-            column=width.phases * problem.out_channels,
-            reach=pixels * problem.out_channels,
-            shift=width.shift * problem.out_channels,
-            inputs=width.inputs,
-            lines=lines,
-            chunk=chunk,
-        )
-        places = {(i * row.column - row.shift) % chunk for i in range(row.period)}
-        if max(places) + row.reach <= 2 * chunk:
-            return row
-        chunk *= 2
-
-
-def _pixels(width: ShiftedAxis) -> list[tuple[int, int]]:
-    """Pairs (tap, output pixel it meets, counted from the first that an input column reaches)."""
-    return [
-        (tap, width.phases * width.spacing * step + phase)
-        for step in range(width.steps)
-        for phase in range(width.phases)
-        if (tap := width.tap(phase, step)) is not None
-    ]
 
 
 def _row_tiles(problem: Problem, tile: Tile, batch: int) -> int:

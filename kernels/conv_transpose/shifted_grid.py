@@ -39,56 +39,15 @@ from kernels.conv_transpose.packing import (
     type_bytes,
 )
 from kernels.conv_transpose.problem import Problem
-from kernels.conv_transpose.shifted_axis import ShiftedAxis, refusal, shifted_axes
+from kernels.conv_transpose.shifted_axis import refusal, shifted_axes
+from kernels.conv_transpose.steps import MOST_STEPS, step_constants, steps_outside
 from kernels.jit.epilogue import activate, convert
-from kernels.launch import LARGEST_OFFSET, Constant, Launch, interpreting
+from kernels.launch import LARGEST_OFFSET, Launch, interpreting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 NAME = "shifted_grid"
-
-# A row has a bit for each step, in an int32.
-MOST_STEPS = 31
-
-
-@triton.jit
-def _axis_outside(position, SIZE: tl.constexpr, STEPS: tl.constexpr, SPACING: tl.constexpr):
-    """A bit for every step of an axis whose input lies outside the map."""
-    outside = position * 0
-    for step in tl.static_range(STEPS):
-        source = position - SPACING * step
-        outside |= tl.where((source < 0) | (source >= SIZE), 1 << step, 0)
-    return outside
-
-
-@triton.jit
-def steps_outside(
-    m_0,
-    m_1,
-    m_2,
-    SIZE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    STEPS_0: tl.constexpr,
-    STEPS_1: tl.constexpr,
-    STEPS_2: tl.constexpr,
-    SPACING_0: tl.constexpr,
-    SPACING_1: tl.constexpr,
-    SPACING_2: tl.constexpr,
-):
-    """A bit for every step, the last axis fastest, whose input lies outside the map."""
-    outside_0 = _axis_outside(m_0, SIZE_0, STEPS_0, SPACING_0)
-    outside_1 = _axis_outside(m_1, SIZE_1, STEPS_1, SPACING_1)
-    outside_2 = _axis_outside(m_2, SIZE_2, STEPS_2, SPACING_2)
-    ROW: tl.constexpr = (1 << STEPS_2) - 1
-    outside = m_2 * 0
-    for step_0 in tl.static_range(STEPS_0):
-        for step_1 in tl.static_range(STEPS_1):
-            row_outside = ((outside_0 >> step_0) | (outside_1 >> step_1)) & 1
-            steps = tl.where(row_outside != 0, ROW, outside_2)
-            outside |= steps << ((step_0 * STEPS_1 + step_1) * STEPS_2)
-    return outside
 
 
 @triton.jit(do_not_specialize=["batch"])
@@ -295,7 +254,6 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
     batch = x.shape[0]
     axes = shifted_axes(problem.geometry.as_3d())
     columns = _columns(problem, tile)
-    steps = axes[0].steps * axes[1].steps * axes[2].steps
     return (
         Launch(
             name=NAME,
@@ -310,16 +268,13 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
                 "batch": batch,
             },
             constants={
-                **_axis_constants(axes),
+                **step_constants(axes),
                 **image_constants(problem),
                 "CIN": problem.in_channels,
                 "CIN_PADDED": ceil_to(problem.in_channels, tile.depth),
                 "COUT": problem.out_channels,
                 "PHASE_COLUMNS": _phase_columns(problem),
                 "COLUMNS": columns,
-                # The first step of every row and plane but the first, as bits.
-                "ROW_STARTS": every(axes[2].steps, steps),
-                "PLANE_STARTS": every(axes[1].steps * axes[2].steps, steps),
                 "PRECISION": "tf32x3" if problem.operand == "fp32" else "ieee",
                 "UPCAST": interpreting() and problem.operand == "bf16",
                 "BLOCK_M": tile.rows,
@@ -373,29 +328,8 @@ def _row_tiles(problem: Problem, tile: Tile, batch: int) -> int:
     return -(-batch * positions // tile.rows)
 
 
-def every(distance: int, count: int) -> int:
-    """Bits distance, 2 * distance, .. below count."""
-    return sum(1 << bit for bit in range(distance, count, distance))
-
-
 def _repeat(vector: Tensor, phases: int, columns: int) -> Tensor:
     """A vector of one phase for all of them, with zeros up to the columns."""
     repeated = torch.zeros(columns, dtype=vector.dtype, device=vector.device)
     repeated[: phases * vector.numel()] = vector.repeat(phases)
     return repeated
-
-
-def _axis_constants(axes: tuple[ShiftedAxis, ...]) -> dict[str, Constant]:
-    constants: dict[str, Constant] = {}
-    for i, axis in enumerate(axes):
-        constants |= {
-            f"SIZE_{i}": axis.inputs,
-            f"OUT_{i}": axis.outputs,
-            f"FIRST_{i}": axis.first,
-            f"COUNT_{i}": axis.count,
-            f"STEPS_{i}": axis.steps,
-            f"SPACING_{i}": axis.spacing,
-            f"PHASES_{i}": axis.phases,
-            f"SHIFT_{i}": axis.shift,
-        }
-    return constants
