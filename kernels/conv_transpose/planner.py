@@ -15,9 +15,11 @@ from kernels.conv_transpose.packing import ceil_to, type_bytes
 from kernels.conv_transpose.problem import Problem
 from kernels.conv_transpose.tiles import (
     DEPTHS,
+    EXACT_COLUMNS,
     EXACT_DEPTH,
     MACHINES,
     MOST_PADDING,
+    TIME_FACTORS,
     nearest,
     tiles_of,
 )
@@ -58,6 +60,7 @@ LEVELS: tuple[Level, ...] = (
         {
             "position_major": "rows are samples at one position: only taps inside the map run",
             "shifted_grid": "rows are positions: phases share the inputs they read",
+            "descriptors": "rows are boxes of positions, copied without addresses (TMA)",
         }
     ),
     Level({"general": "designs with tensor cores refuse it"}),
@@ -83,8 +86,10 @@ def plan(problem: Problem, batch: int, architecture: int) -> Plan:
                 others[name] = refusal
             elif taken:
                 others[name] = f"{taken[0]} comes first: {taken[2]}"
+            elif fastest := _cheapest(name, problem, batch, architecture):
+                times[name] = fastest
             else:
-                times[name] = _cheapest(name, problem, batch, architecture)
+                others[name] = f"none of its tiles fits {problem.out_channels} channels"
         if times:
             best = min(times, key=lambda name: times[name][0])
             taken = (best, times[best][1], level.designs[best])
@@ -98,19 +103,30 @@ def plan(problem: Problem, batch: int, architecture: int) -> Plan:
 
 
 def choose_tile(design_name: str, problem: Problem, batch: int, architecture: int) -> Tile:
-    """The tile of a design's table with the least estimated time; ValueError without a table."""
-    return _cheapest(design_name, problem, batch, architecture)[1]
+    """The tile of a design's table with the least estimated time; ValueError if none fits."""
+    fastest = _cheapest(design_name, problem, batch, architecture)
+    if fastest is None:
+        raise ValueError(
+            f"{design_name} has no tile for {problem.operand}, {problem.out_channels} channels and "
+            f"sm_{architecture}"
+        )
+    return fastest[1]
 
 
-def _cheapest(name: str, problem: Problem, batch: int, architecture: int) -> tuple[float, Tile]:
-    """A design's least estimated time, and its tile."""
+def _cheapest(
+    name: str, problem: Problem, batch: int, architecture: int
+) -> tuple[float, Tile] | None:
+    """A design's least estimated time and its tile, or None if no tile of its table fits."""
     design = load_design(name)
-    table = tiles_of(name, type_bytes(problem.operand), architecture)
-    if not table:
-        raise ValueError(f"{name} has no tiles for {problem.operand}")
-    tiles = [_with_depth(tile, name, problem) for tile in table]
-    times = [_estimate(design, problem, tile, max(1, batch), architecture) for tile in tiles]
-    return min(zip(times, tiles, strict=True), key=lambda pair: pair[0])
+    fastest: tuple[float, Tile] | None = None
+    for entry in tiles_of(name, type_bytes(problem.operand), architecture):
+        if name in EXACT_COLUMNS and problem.out_channels % entry.columns:
+            continue
+        tile = _with_depth(entry, name, problem)
+        time = _estimate(design, problem, tile, max(1, batch), architecture)
+        if fastest is None or time < fastest[0]:
+            fastest = (time, tile)
+    return fastest
 
 
 def _with_depth(tile: Tile, design_name: str, problem: Problem) -> Tile:
@@ -132,4 +148,4 @@ def _estimate(design: Design, problem: Problem, tile: Tile, batch: int, architec
     # The last wave is half empty on average; programs that share a multiprocessor hide half of it.
     elapsed = max(1.0, waves + 0.25)
     time = work.executed_flops + work.fill_bytes * machine.flops_per_fill_byte
-    return time * elapsed / waves
+    return time * elapsed / waves * TIME_FACTORS.get(design.NAME, 1.0)

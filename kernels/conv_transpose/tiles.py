@@ -17,8 +17,9 @@ DEPTHS: Mapping[int, tuple[int, ...]] = {2: (64, 32, 16), 4: (32, 16)}
 # A shallower step is taken where a deeper one pads the input channels to more than this: a step
 # costs about as much as a few channels more. 1.28 is 100 latents in steps of 64 or 32.
 MOST_PADDING = 1.28
-# Designs whose depth divides the input channels.
+# Designs whose depth divides the input channels, and whose columns divide the output channels.
 EXACT_DEPTH = frozenset({"grouped_columns"})
+EXACT_COLUMNS = frozenset({"descriptors"})
 
 # Wide tiles fill shared memory least; narrow ones leave fewer rows and columns empty.
 _HALF = (
@@ -54,8 +55,10 @@ _GENERAL = (
 
 # Columns are phases times channels, rows sample-position pairs: there are always enough of both.
 _PHASES = (
+    Tile(rows=256, columns=128, depth=64),
     Tile(rows=128, columns=256, depth=64),
     Tile(rows=128, columns=128, depth=64),
+    Tile(rows=256, columns=64, depth=64),
     Tile(rows=128, columns=64, depth=64, warps=4),
     Tile(rows=128, columns=32, depth=64, warps=4),
     Tile(rows=64, columns=128, depth=64, warps=4),
@@ -83,6 +86,15 @@ _IMAGE_SINGLE = (
     Tile(rows=16, columns=32, depth=32, warps=4, group=1),
 )
 
+# Four warps and four stages make the shortest loops; they spill on sm_100 at 128 columns.
+_BOXES = (
+    Tile(rows=256, columns=128, depth=64),
+    Tile(rows=128, columns=128, depth=64, warps=4, stages=4),
+    Tile(rows=128, columns=64, depth=64, warps=4, stages=4),
+    Tile(rows=64, columns=64, depth=64, warps=4, stages=4),
+)
+_BOXES_100 = (_BOXES[0], Tile(rows=128, columns=128, depth=64), *_BOXES[2:])
+
 TILES: Mapping[tuple[str, int], Mapping[int, tuple[Tile, ...]]] = {
     ("position_major", 2): {80: _HALF},
     ("position_major", 4): {80: _SINGLE},
@@ -90,6 +102,7 @@ TILES: Mapping[tuple[str, int], Mapping[int, tuple[Tile, ...]]] = {
     ("shifted_grid", 4): {80: _SINGLE},
     ("grouped_columns", 2): {80: _IMAGE},
     ("grouped_columns", 4): {80: _IMAGE_SINGLE},
+    ("descriptors", 2): {90: _BOXES, 100: _BOXES_100, 120: _BOXES},
     ("general", 2): {80: _GENERAL},
     ("general", 4): {80: _GENERAL},
 }
@@ -105,6 +118,10 @@ class Machine:
     multiprocessors: int
     flops_per_fill_byte: int
 
+
+# Time of a design beyond its counted work, which decides between equals: with TMA the loop has no
+# addresses to compute.
+TIME_FACTORS: Mapping[str, float] = {"descriptors": 0.97}
 
 MACHINES: Mapping[int, Machine] = {
     80: Machine(108, 80),

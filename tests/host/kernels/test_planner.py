@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
+import torch
 
 pytest.importorskip("triton")
 
 from kernels.compile import ARCHITECTURES
 from kernels.conv_transpose.design import Tile
 from kernels.conv_transpose.designs import load_design
-from kernels.conv_transpose.packing import type_bytes
+from kernels.conv_transpose.packing import TORCH_TYPES, type_bytes
 from kernels.conv_transpose.planner import LEVELS, choose_tile, plan
 from kernels.conv_transpose.problem import Problem
 from kernels.conv_transpose.tiles import TILES, nearest, tiles_of
@@ -59,6 +61,14 @@ def test_design_by_shape(problem: Problem, batch: int, design: str) -> None:
     assert plan(problem, batch, 80).design == design
 
 
+def test_boxes_on_hopper_but_not_before() -> None:
+    wide = Problem(Geometry.forward((64, 64), (3, 3), padding=1), 128, 128)
+    assert plan(wide, 16, 90).design == "descriptors"
+    before = plan(wide, 16, 89)
+    assert before.design == "shifted_grid"
+    assert "no tensor memory accelerator" in before.others["descriptors"]
+
+
 def test_plan_says_why_and_why_not() -> None:
     chosen = plan(DEPTHWISE, 8, 90)
     assert chosen.reason
@@ -106,6 +116,27 @@ def test_work_counted_by_hand() -> None:
     assert work.compulsory_bytes == 50 * 2 * 24 * 2 + 4 * 32 * 48 * 2 + 50 * 4 * 40 * 4
 
 
+@pytest.mark.parametrize(
+    ("design", "problem", "tile"),
+    [
+        ("position_major", SECOND, Tile(64, 64, 64)),
+        ("shifted_grid", THIRD, Tile(128, 64, 64)),
+        ("grouped_columns", IMAGE, Tile(64, 32, 64, group=5)),
+        ("descriptors", THIRD, Tile(64, 64, 64)),
+        ("general", DEPTHWISE, Tile(64, 16, 1)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_work_counts_the_programs_of_the_grid(design: str, problem: Problem, tile: Tile) -> None:
+    module, geometry, batch = load_design(design), problem.geometry, 70
+    channels = (problem.in_channels // problem.groups, problem.out_channels)
+    packed = module.pack(problem, tile, torch.empty(*geometry.kernel, *channels, device="meta"))
+    x = torch.empty(batch, *geometry.input_size, problem.in_channels, device="meta")
+    out = torch.empty(batch, *geometry.output_size, problem.out_channels, device="meta")
+    (launch,) = module.launches(packed, x.half(), out.to(TORCH_TYPES[problem.output]))
+    assert math.prod(launch.grid) == module.work(problem, tile, batch).programs
+
+
 @pytest.mark.parametrize("batch", [1, 16, 17, 100, 1024])
 def test_rows_follow_the_batch(batch: int) -> None:
     tile = choose_tile("position_major", SECOND, batch, 80)
@@ -138,5 +169,7 @@ def test_unknown_design_is_refused() -> None:
 
 def test_every_planned_design_has_tiles_for_every_operand() -> None:
     for design in DESIGNS:
-        for operand_bytes in (2, 4):
-            assert TILES[design, operand_bytes], design
+        for operand, operand_bytes in (("fp16", 2), ("fp32", 4)):
+            problem = replace(THIRD, operand=operand)
+            if load_design(design).refuses(problem, 90) is None:
+                assert TILES[design, operand_bytes][90 if design == "descriptors" else 80], design
