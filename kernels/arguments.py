@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from kernels.launch import ALIGNMENT_BYTES, LARGEST_OFFSET, interpreting, signed_word
+from kernels.launch import ALIGNMENT_BYTES, LARGEST_OFFSET, signed_word, takes_any_device
 
 if TYPE_CHECKING:
     import torch
 
 
 def check_device(*tensors: torch.Tensor) -> None:
-    """Raise ValueError unless all tensors are on one GPU, or on the CPU in the interpreter."""
+    """Raise ValueError unless all tensors are on one GPU, or where launches of this block go."""
     devices = {str(tensor.device) for tensor in tensors}
     if len(devices) > 1:
         raise ValueError(f"tensors are on different devices: {', '.join(sorted(devices))}")
-    if not interpreting() and not all(tensor.is_cuda for tensor in tensors):
+    if not takes_any_device() and not all(tensor.is_cuda for tensor in tensors):
         raise ValueError(
             f"tensors are on {devices.pop()}; Triton kernels need a GPU, or TRITON_INTERPRET=1"
         )

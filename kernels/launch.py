@@ -15,7 +15,9 @@ Conventions that make one record serve them all:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,6 +47,10 @@ TYPE_NAMES = {
     "uint32": "u32",
 }
 
+Launcher: TypeAlias = "Callable[[Launch], bool]"
+_LAUNCHER: ContextVar[Launcher | None] = ContextVar("launcher", default=None)
+_ANY_DEVICE: ContextVar[bool] = ContextVar("any_device", default=False)
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -60,8 +66,14 @@ class Launch:
     options: Mapping[str, Constant] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Launch on the tensors' device, or in the interpreter. An empty grid does nothing."""
+        """Launch on the tensors' device, or in the interpreter. An empty grid does nothing.
+
+        Within `launching_with`, that launcher is asked first.
+        """
         if 0 in self.grid:
+            return
+        launcher = _LAUNCHER.get()
+        if launcher is not None and launcher(self):
             return
         self.kernel[self.grid](
             **self.arguments,
@@ -80,6 +92,25 @@ class Launch:
         if unknown:
             raise ValueError(f"{self.name}: no value for {', '.join(unknown)}")
         return {name: types.get(name, "constexpr") for name in parameters}
+
+
+@contextmanager
+def launching_with(launcher: Launcher, *, any_device: bool = False) -> Iterator[None]:
+    """Ask a launcher to run launches in this block; those it answers False for run as always.
+
+    any_device: the launcher takes tensors wherever they are (it records, and runs nothing).
+    """
+    tokens = _LAUNCHER.set(launcher), _ANY_DEVICE.set(any_device)
+    try:
+        yield
+    finally:
+        _LAUNCHER.reset(tokens[0])
+        _ANY_DEVICE.reset(tokens[1])
+
+
+def takes_any_device() -> bool:
+    """Whether launches go where the device of tensors does not matter."""
+    return _ANY_DEVICE.get() or interpreting()
 
 
 def interpreting() -> bool:
