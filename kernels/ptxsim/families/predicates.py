@@ -53,10 +53,13 @@ def set_predicate(found: Instruction) -> Action:
     target = found.operands[0]
     both = (target.first, target.second) if isinstance(target, Pair) else (target,)
     writes = [operand.writer() for operand in both]
+    pairs = found.kind.endswith("x2")
 
     def act(block: Block, mask: Array) -> None:
         result = compare(left(block), right(block))
-        for write, value in zip(writes, (result, ~result), strict=False):
+        # The second predicate is that of the high half, or the opposite of the first.
+        results = (result[:, 0], result[:, 1]) if pairs else (result, ~result)
+        for write, value in zip(writes, results, strict=False):
             if combine and further:
                 value = _COMBINE[combine](value, further(block))
             write(block, value, mask)
