@@ -48,7 +48,7 @@ def upsampling(
 
 
 def dcgan(latent: int = 16, width: int = 8, channels: int = 3) -> Gen:
-    """z [16] -> images [8, 8, 3]: linear, reshape, two transposed convolutions."""
+    """z [16] -> images [4, 4, 3]: linear, reshape, two transposed convolutions."""
     decoder = program(
         "decoder",
         (Value("z", (latent,)),),
@@ -56,15 +56,15 @@ def dcgan(latent: int = 16, width: int = 8, channels: int = 3) -> Gen:
             name="first",
             inputs=("z",),
             outputs=("h",),
-            weight=weights(1, latent, 4 * width),
+            weight=weights(1, latent, width),
             activation=Activation("relu"),
         ),
-        graph.Reshape(name="map", inputs=("h",), outputs=("m",), shape=(2, 2, width)),
-        upsampling(2, "m", "u", 2, (width, width), "relu"),
-        upsampling(4, "u", "images", 4, (width, channels), "tanh"),
+        graph.Reshape(name="map", inputs=("h",), outputs=("m",), shape=(1, 1, width)),
+        upsampling(2, "m", "u", 1, (width, width), "relu"),
+        upsampling(4, "u", "images", 2, (width, channels), "tanh"),
     )
     spec = GeneratorSpec(
-        "tiny", "dcgan", Noise((latent,)), Output.image((channels, 8, 8)), entry_points=("decoder",)
+        "tiny", "dcgan", Noise((latent,)), Output.image((channels, 4, 4)), entry_points=("decoder",)
     )
     return Gen(spec, {"decoder": decoder}, SOURCE)
 
@@ -103,14 +103,14 @@ def vae() -> Gen:
         (Value("z", (5,)), labels),
         graph.Embedding(name="e", inputs=("labels",), outputs=("c",), table=weights(1, 3, 4)),
         graph.Concat(name="zc", inputs=("z", "c"), outputs=("j",)),
-        graph.Linear(name="f", inputs=("j",), outputs=("h",), weight=weights(2, 9, 32)),
-        graph.Reshape(name="g", inputs=("h",), outputs=("m",), shape=(2, 2, 8)),
+        graph.Linear(name="f", inputs=("j",), outputs=("h",), weight=weights(2, 9, 8)),
+        graph.Reshape(name="g", inputs=("h",), outputs=("m",), shape=(1, 1, 8)),
         graph.Upsample(name="up", inputs=("m",), outputs=("n",), scales=(2, 2)),
         graph.Convolution(
             name="conv",
             inputs=("n",),
             outputs=("o",),
-            geometry=Geometry.forward((4, 4), (3, 3), 1, 1),
+            geometry=Geometry.forward((2, 2), (3, 3), 1, 1),
             weight=weights(3, 3, 3, 8, 8),
             shift=weights(4, 8),
         ),
@@ -123,26 +123,26 @@ def vae() -> Gen:
             activation=Activation("leaky_relu", 0.1),
         ),
         graph.Add(name="add", inputs=("p", "n"), outputs=("q",), activation=Activation("relu")),
-        upsampling(7, "q", "images", 4, (8, 1), "tanh"),
+        upsampling(7, "q", "images", 2, (8, 1), "tanh"),
     )
     down = graph.Convolution(
         name="down",
         inputs=("images",),
         outputs=("a",),
-        geometry=Geometry.forward((8, 8), (4, 4), 2, 1),
+        geometry=Geometry.forward((4, 4), (4, 4), 2, 1),
         weight=weights(9, 4, 4, 1, 6),
         activation=Activation("relu"),
     )
-    flat = graph.Reshape(name="flat", inputs=("a",), outputs=("b",), shape=(96,))
+    flat = graph.Reshape(name="flat", inputs=("a",), outputs=("b",), shape=(24,))
     encoder = program(
         "encoder",
-        (Value("images", (8, 8, 1)), labels),
+        (Value("images", (4, 4, 1)), labels),
         down,
         flat,
         graph.Embedding(name="e", inputs=("labels",), outputs=("c",), table=weights(10, 3, 4)),
         graph.Concat(name="j", inputs=("b", "c"), outputs=("d",)),
-        graph.Linear(name="m", inputs=("d",), outputs=("mean",), weight=weights(11, 100, 5)),
-        graph.Linear(name="v", inputs=("d",), outputs=("logvar",), weight=weights(12, 100, 5)),
+        graph.Linear(name="m", inputs=("d",), outputs=("mean",), weight=weights(11, 28, 5)),
+        graph.Linear(name="v", inputs=("d",), outputs=("logvar",), weight=weights(12, 28, 5)),
     )
     encoder = Program(
         encoder.name,
@@ -155,7 +155,7 @@ def vae() -> Gen:
         "tiny-vae",
         "vae",
         Noise((5,)),
-        Output.image((1, 8, 8)),
+        Output.image((1, 4, 4)),
         condition=Condition(names=("cat", "dog", "bird")),
         entry_points=("decoder", "encoder"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ DTYPES: Mapping[ElementType, torch.dtype] = {
     "int64": torch.int64,
 }
 
+Packed = TypeVar("Packed")
 # Runs one operation from its buffers into its buffers.
 Runner = Callable[[], None]
 
@@ -36,12 +37,24 @@ class Context:
     buffers: Mapping[str, Tensor]
     notes: list[str] = field(default_factory=list)
     _weights: dict[int, Tensor] = field(default_factory=dict)
+    _packed: dict[int, Any] = field(default_factory=dict)
 
     def put(self, array: NDArray[Any]) -> Tensor:
         """Weights on the device, in float32, copied there once."""
         if id(array) not in self._weights:
             self._weights[id(array)] = torch.tensor(array, device=self.device)
         return self._weights[id(array)]
+
+    def packed(self, array: Any, pack: Callable[[Any, torch.device], Packed]) -> Packed:
+        """What a kernel makes of an array, made once."""
+        if id(array) not in self._packed:
+            self._packed[id(array)] = pack(array, self.device)
+        made: Packed = self._packed[id(array)]
+        return made
+
+    def forget(self, array: NDArray[Any]) -> None:
+        """Free the device's copy of weights that have been packed."""
+        self._weights.pop(id(array), None)
 
 
 def allocate(plan: Plan, batch: int, device: torch.device) -> dict[str, Tensor]:

@@ -30,9 +30,14 @@ class Network:
             value.name: buffers[value.name] for value in plan.program.outputs
         }
         self._steps = tuple(prepare(step, context) for step in plan.steps)
-        self.notes = tuple(context.notes)
+        self._context = context
         self._watched = _before_images(plan, buffers)
         self._sums = torch.zeros(batch, dtype=torch.float64, device=device)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What runs otherwise than through a fused kernel; complete after the first launch."""
+        return tuple(self._context.notes)
 
     @property
     def makes_images(self) -> bool:

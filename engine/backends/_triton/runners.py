@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from engine.backends._triton import torch_ops
+from torch import Tensor
+
+from engine.backends._triton import pointwise, torch_ops
 from engine.backends._triton.context import Context, Runner
+from engine.backends._triton.recurrent import recurrent
+from engine.core.errors import ArtifactError
 from engine.program import graph
 from engine.program.plan import Step
 from engine.program.planning.layers import layer_problem
 from kernels.conv_transpose.launch import Layer
 
-Prepare = Callable[[Any, Step, Context], Runner]
-
 
 def prepare(step: Step, context: Context) -> Runner:
     """Pack an operation's weights, and bind it to its buffers."""
-    operation = step.operation
-    maker = KERNELS.get(type(operation))
-    return maker(operation, step, context) if maker else by_torch(operation, step, context)
+    maker = _MAKERS.get(type(step.operation), _single)
+    return maker(step.operation, step, context)
 
 
-def layer(operation: graph.Convolution | graph.Linear, step: Step, context: Context) -> Runner:
+def _layer(operation: graph.Convolution | graph.Linear, step: Step, context: Context) -> Runner:
     """A fused layer, packed for the planner's choice and bound to its buffers once."""
     plan = context.plan
     problem = layer_problem(operation, plan.program, plan.types, plan.precision)
     x, out = (context.buffers[name] for name in (*operation.inputs, *operation.outputs))
     if isinstance(operation, graph.Linear):
         x, out = x.view(-1, x.shape[-1]), out.view(-1, out.shape[-1])
-    shift = None if operation.shift is None else context.put(operation.shift)
     packed = Layer.pack(
         problem,
         context.put(operation.weight),
-        shift=shift,
+        shift=None if operation.shift is None else context.put(operation.shift),
         batch=len(x),
         architecture=plan.architecture,
         chosen=step.algorithm.detail,
     )
+    context.forget(operation.weight)
     launches = packed.launches(x, out)
 
     def run() -> None:
@@ -47,7 +48,7 @@ def layer(operation: graph.Convolution | graph.Linear, step: Step, context: Cont
     return run
 
 
-def reshape(operation: graph.Reshape, _: Step, context: Context) -> Runner:
+def _reshape(operation: graph.Reshape, _: Step, context: Context) -> Runner:
     """Nothing where both names are the same bytes, else a copy."""
     source, out = (context.buffers[name] for name in (*operation.inputs, *operation.outputs))
     if source.data_ptr() == out.data_ptr():
@@ -60,33 +61,53 @@ def reshape(operation: graph.Reshape, _: Step, context: Context) -> Runner:
     return run
 
 
-def by_torch(operation: graph.Operation, _: Step, context: Context) -> Runner:
-    """The operation in torch, computed in float32; noted, since it is no fused kernel."""
-    function = torch_ops.FUNCTIONS[type(operation)]
-    sources = [context.buffers[name] if name else None for name in operation.inputs]
-    outputs = [context.buffers[name] if name else None for name in operation.outputs]
-    context.notes.append(f"{operation.kind} {operation.name!r} runs through torch")
+def _single(operation: graph.Operation, _: Step, context: Context) -> Runner:
+    """An operation with one output: on its kernel, or in torch from the first refusal on."""
+    values = [context.buffers[name] for name in operation.inputs]
+    (out,) = (context.buffers[name] for name in operation.outputs)
+    kernel = pointwise.FUNCTIONS.get(type(operation))
+    reason = "" if kernel else "it has no Triton kernel"
 
     def run() -> None:
-        values = [
-            source.float() if source is not None and source.is_floating_point() else source
-            for source in sources
-        ]
-        made = function(operation, context, *values)
-        results = made if isinstance(made, tuple) else (made,)
-        for out, result in zip(outputs, results, strict=False):
-            if out is not None:
-                out.copy_(result)
+        nonlocal kernel, reason
+        if kernel is not None:
+            try:
+                kernel(operation, context, values, out)
+            except (TypeError, ValueError) as refusal:
+                kernel, reason = None, str(refusal)
+            else:
+                return
+        _by_torch(operation, context, values, out, reason)
 
     return run
+
+
+def _by_torch(
+    operation: graph.Operation,
+    context: Context,
+    values: Sequence[Tensor],
+    out: Tensor,
+    reason: str,
+) -> None:
+    """Compute in float32, and note that it is no fused kernel."""
+    where = f"{operation.kind} {operation.name!r}"
+    function = torch_ops.FUNCTIONS.get(type(operation))
+    if function is None:
+        raise ArtifactError(f"{where} cannot run on Triton: {reason}")
+    note = f"{where} runs through torch: {reason}"
+    if note not in context.notes:
+        context.notes.append(note)
+    wide = [value.float() if value.is_floating_point() else value for value in values]
+    out.copy_(function(operation, context, *wide))
 
 
 def _nothing() -> None:
     """Run a view: there is nothing to do."""
 
 
-KERNELS: Mapping[type[graph.Operation], Prepare] = {
-    graph.Convolution: layer,
-    graph.Linear: layer,
-    graph.Reshape: reshape,
+_MAKERS: Mapping[type[graph.Operation], Callable[[Any, Step, Context], Runner]] = {
+    graph.Convolution: _layer,
+    graph.Linear: _layer,
+    graph.Reshape: _reshape,
+    graph.Recurrent: recurrent,
 }
