@@ -13,6 +13,8 @@ from kernels.geometry import Geometry
 
 _KIBI = 1024
 _BYTES_PER_NUMBER = 4
+# A cell wider than this moves its own line only, not those of all others.
+_WIDEST = 72
 # What every operation has, and what its line tells in words of its own.
 _TOLD = ("name", "inputs", "outputs", "geometry", "activation", "shape")
 

@@ -98,15 +98,19 @@ def _sizes(name: str, value: ir.Value, given: Sequence[int] | None) -> Sizes:
 
 
 def _free_axis(name: str, sizes: Sizes) -> int | None:
+    """The batch is axis 0, or axis 1 of a sequence [time, batch, features]."""
     free = [axis for axis, size in enumerate(sizes) if isinstance(size, str)]
-    if len(free) > 1:
-        others = ", ".join(f"axis {axis} ({sizes[axis]!r})" for axis in free)
-        shape = "x".join("-1" if axis == free[0] else str(s) for axis, s in enumerate(sizes))
-        raise ExportError(
-            f"input {name!r} has several free axes: {others}; only the batch may be free, fix the "
-            f"others, as in --input-shape {name}:{shape}"
-        )
-    return free[0] if free else None
+    if not free or free == [0] or (free == [1] and len(sizes) == 3):
+        return free[0] if free else None
+    told = ", ".join(f"axis {axis} ({sizes[axis]!r})" for axis in free)
+    shape = "x".join(
+        "-1" if axis == 0 and isinstance(size, str) else str(size)
+        for axis, size in enumerate(sizes)
+    )
+    raise ExportError(
+        f"input {name!r} is free in {told}; only the batch may be, so give numbers for the "
+        f"others, as in --input-shape {name}:{shape}"
+    )
 
 
 def _usual_axis(value: ir.Value) -> int:

@@ -31,6 +31,7 @@ _NOISE = (
     "Multinomial",
     "Bernoulli",
 )
+_QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 _CONTROL = ("If", "Loop", "Scan")
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 
@@ -93,6 +94,8 @@ def _lower_node(node: ir.Node, context: Context) -> Sequence[Tensor]:
         raise Refusal(f"operators of the domain {node.domain!r} are not supported")
     if node.op_type in _NOISE:
         raise Refusal("it draws noise inside the graph; the noise must be an input of the graph")
+    if node.op_type in _QUANTIZED:
+        raise Refusal("quantized graphs are not supported; export the network in floating point")
     if node.op_type in _CONTROL:
         return _branch(node, context)
     read_node = Node(node, context)

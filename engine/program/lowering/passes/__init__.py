@@ -9,6 +9,7 @@ from engine.program.lowering.passes.activation import fuse_activations
 from engine.program.lowering.passes.affine import fold_affines
 from engine.program.lowering.passes.cleanup import clean_up
 from engine.program.lowering.passes.commute import elementwise_before_upsample
+from engine.program.lowering.passes.norm import name_norms, name_weighted_sums
 from engine.program.lowering.passes.padding import fold_padding
 from engine.program.lowering.passes.permute import absorb_permutes, drop_output_permutes
 from engine.program.lowering.passes.shuffle import shuffle_to_transposed
@@ -20,6 +21,8 @@ Pass = Callable[[Draft], bool]
 _FOLDING: tuple[Pass, ...] = (
     clean_up,
     elementwise_before_upsample,
+    name_norms,
+    name_weighted_sums,
     fold_affines,
     absorb_permutes,
     fold_padding,

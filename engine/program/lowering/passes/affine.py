@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.program.graph import Affine, Convolution, InstanceNorm, LayerNorm, Linear, Operation
+from engine.program.graph import (
+    Affine,
+    Convolution,
+    InstanceNorm,
+    LayerNorm,
+    Linear,
+    Operation,
+    Reshape,
+)
 from engine.program.lowering.draft import Draft
 from engine.program.values import Array
 
@@ -29,6 +37,8 @@ def _fold(draft: Draft, affine: Affine) -> bool:
             draft.remove(affine)
             return True
     reader = draft.only_consumer(affine.outputs[0])
+    if isinstance(reader, Reshape) and len(reader.shape) == 1:
+        return _after_flattening(draft, affine, reader)
     if reader is not None:
         folded = _before(affine, reader)
         if folded is not None:
@@ -36,6 +46,24 @@ def _fold(draft: Draft, affine: Affine) -> bool:
             draft.remove(affine)
             return True
     return False
+
+
+def _after_flattening(draft: Draft, affine: Affine, reshape: Reshape) -> bool:
+    """A number for each element, on the flattened value, where a linear layer can take it in."""
+    if not isinstance(draft.only_consumer(reshape.outputs[0]), Linear):
+        return False
+    shape = draft.shape(affine.inputs[0])
+    scale, shift = (
+        None if array is None else np.broadcast_to(array, shape).reshape(-1)
+        for array in (affine.scale, affine.shift)
+    )
+    flat = affine.outputs[0]
+    draft.reshape_value(flat, reshape.shape)
+    first = replace(reshape, inputs=affine.inputs, outputs=(flat,))
+    second = replace(affine, inputs=(flat,), outputs=reshape.outputs, scale=scale, shift=shift)
+    draft.substitute(reshape, [first, second])
+    draft.remove(affine)
+    return True
 
 
 def _after(source: Operation, affine: Affine) -> Operation | None:
