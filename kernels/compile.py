@@ -47,13 +47,17 @@ def compile_launch(
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
+    constants = dict(launch.constants)
+    if not isinstance(architecture, int):
+        # Three tf32 products stand for one of fp32 on NVIDIA only; AMD multiplies fp32 itself.
+        constants = {k: "ieee" if v == "tf32x3" else v for k, v in constants.items()}
     signature = launch.signature()
     names = list(signature)
     pointers = [i for i, kind in enumerate(signature.values()) if kind.startswith("*")]
     source = ASTSource(
         fn=launch.kernel,
         signature=signature,
-        constexprs={(names.index(name),): value for name, value in launch.constants.items()},
+        constexprs={(names.index(name),): value for name, value in constants.items()},
         attrs={(i,): [["tt.divisibility", ALIGNMENT_BYTES]] for i in pointers},
     )
     if isinstance(architecture, int):

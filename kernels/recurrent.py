@@ -73,21 +73,22 @@ def launches(
     batch = len(x)
     tile = tile or choose_tile(cell.weight.dtype, batch)
     unit_tiles = -(-cell.hidden // tile.units)
-    states = {"x_ptr": x, "h_ptr": h, "h_out_ptr": h_out, "c_ptr": c, "c_out_ptr": c_out}
-    given = {name: tensor for name, tensor in states.items() if tensor is not None}
+    states = {"x_ptr": x, "h_ptr": h, "state_ptr": h if c is None else c, "h_out_ptr": h_out}
+    if c_out is not None:
+        states["c_out_ptr"] = c_out
     return tuple(
         Launch(
             name=f"{cell.kind}_step",
             kernel=step_kernel,
             grid=(-(-(last - first) // tile.rows) * unit_tiles, 1, 1),
             arguments={
-                **{name: tensor[first:last] for name, tensor in given.items()},
+                **{name: tensor[first:last] for name, tensor in states.items()},
                 "weight_ptr": cell.weight,
                 "bias_ptr": cell.bias,
                 "batch": last - first,
             },
             constants={
-                **{name: None for name in states if name not in given},
+                **({"c_out_ptr": None} if c_out is None else {}),
                 "CELL": cell.kind,
                 "FEATURES": cell.features,
                 "HIDDEN": cell.hidden,

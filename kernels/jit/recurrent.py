@@ -15,7 +15,7 @@ from kernels.jit.epilogue import activate
 def step_kernel(
     x_ptr,
     h_ptr,
-    c_ptr,
+    state_ptr,
     weight_ptr,
     bias_ptr,
     h_out_ptr,
@@ -33,7 +33,10 @@ def step_kernel(
     PRECISION: tl.constexpr,
     UPCAST: tl.constexpr,
 ):
-    """ROWS samples and UNITS hidden units, whose four columns of the product lie side by side."""
+    """ROWS samples and UNITS hidden units, whose four columns of the product lie side by side.
+
+    state_ptr is what the update goes on from: c of an LSTM, h itself of a GRU.
+    """
     UNIT_TILES: tl.constexpr = (HIDDEN + UNITS - 1) // UNITS
     pid = tl.program_id(0)
     offs_n = pid // UNIT_TILES * ROWS + tl.arange(0, ROWS)
@@ -61,9 +64,9 @@ def step_kernel(
     g1, g3 = tl.split(odd)
     state = offs_n[:, None] * HIDDEN + offs_u[None, :]
     mask_s = mask_n[:, None] & (offs_u[None, :] < HIDDEN)
+    before = tl.load(state_ptr + state, mask=mask_s, other=0.0).to(tl.float32)
     if CELL == "lstm":
-        c = tl.load(c_ptr + state, mask=mask_s, other=0.0)
-        c = activate(g1, "sigmoid", 0.0) * c + activate(g0, "sigmoid", 0.0) * activate(
+        c = activate(g1, "sigmoid", 0.0) * before + activate(g0, "sigmoid", 0.0) * activate(
             g2, "tanh", 0.0
         )
         tl.store(c_out_ptr + state, c, mask=mask_s)
@@ -71,6 +74,5 @@ def step_kernel(
     else:
         update = activate(g1, "sigmoid", 0.0)
         new = activate(g2 + activate(g0, "sigmoid", 0.0) * g3, "tanh", 0.0)
-        h = tl.load(h_ptr + state, mask=mask_s, other=0.0).to(tl.float32)
-        h = (1.0 - update) * new + update * h
+        h = (1.0 - update) * new + update * before
     tl.store(h_out_ptr + state, h.to(h_out_ptr.dtype.element_ty), mask=mask_s)
