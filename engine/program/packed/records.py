@@ -11,7 +11,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from reprlib import repr as brief
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -87,6 +87,8 @@ def decode(value: Any, hint: Any, arrays: Sequence[Floats]) -> Any:
             raise ArtifactError(f"{brief(value)} must have {len(options)} elements")
         hints = _element_hints(options, len(value))
         return tuple(decode(item, part, arrays) for item, part in zip(value, hints, strict=True))
+    if origin is Mapping and isinstance(value, dict):
+        return {str(key): decode(item, options[1], arrays) for key, item in value.items()}
     if origin is Literal and value in options:
         return value
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +14,7 @@ from engine.core.errors import ArtifactError
 from engine.program import gen
 from engine.program.packed import layout
 from tests.cases.small_programs import dcgan
-
-Header = dict[str, Any]
+from tests.host.program.gen_bytes import Header, forged, header_of
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +31,6 @@ def refused(data: bytes, folder: Path, match: str) -> None:
         gen.read(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def header_of(data: bytes) -> tuple[Header, bytes]:
-    size = struct.unpack_from("<Q", data, 16)[0]
-    start = layout.HEADER_START + layout.aligned(size)
-    return json.loads(data[layout.HEADER_START :][:size]), data[start:]
-
-
-def forged(header: Header | bytes, data: bytes, **prefix: int) -> bytes:
-    """A file whose hashes are right, whatever it says."""
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    sizes = {"version": layout.VERSION, "zero": 0, "text": len(text), "size": len(data), **prefix}
-    start = layout.PREFIX.pack(layout.MAGIC, *sizes.values())
-    body = text + bytes(-len(text) % layout.ALIGNMENT)
-    return start + hashlib.sha256(start + body).digest() + body + data
 
 
 def test_forging_works(good: bytes, tmp_path: Path) -> None:
