@@ -23,6 +23,7 @@ from kernels.reference.image import to_uint8
 Array = NDArray[np.float64]
 
 SMALL = Tile(rows=16, columns=16, depth=16, warps=1, stages=2)
+WIDE = Tile(rows=128, columns=256, depth=16, warps=8, stages=2)
 CANARY_ELEMENTS = 256
 CANARY = 77
 
@@ -54,20 +55,31 @@ def forward(size: tuple[int, ...], kernel: tuple[int, ...], **more: Any) -> Call
     return lambda cin, cout, **rest: Problem(geometry, cin, cout, **rest)
 
 
+POINT = Geometry("forward", (), (), (), (), (), ())
 FIRST = transposed((1, 1), (4, 4))
 UP = transposed((2, 2), (4, 4), stride=2, padding=1)
 UP_3X2 = transposed((3, 2), (4, 4), stride=2, padding=1)
 
 # Layers of a DCGAN for 64x64 with fewer channels.
 DCGAN = (
-    Case("dcgan-first", FIRST(100, 32, activation="relu"), 3),
-    Case("dcgan-up", UP(32, 24, activation="relu"), 17),
+    Case(
+        "dcgan-first",
+        FIRST(100, 32, activation="relu"),
+        3,
+        Tile(rows=16, columns=32, depth=64, warps=1, stages=2),
+    ),
+    Case(
+        "dcgan-up",
+        UP(32, 24, activation="relu"),
+        17,
+        Tile(rows=16, columns=32, depth=16, warps=1, stages=3),
+    ),
     Case("dcgan-image", UP(16, 3, activation="tanh", output="uint8"), 5),
 )
 
 GEOMETRIES = (
     Case("smallest", FIRST(1, 1), 1),
-    Case("linear", Problem(Geometry("forward", (), (), (), (), (), ()), 24, 20), 18),
+    Case("linear", Problem(POINT, 24, 20), 18),
     Case("odd-kernel", transposed((3, 2), (5, 3), stride=(3, 2), padding=(2, 1))(8, 8), 2),
     Case("kernel-below-stride", transposed((2, 3), (1, 2), stride=(2, 3))(8, 8), 2),
     Case(
@@ -78,7 +90,7 @@ GEOMETRIES = (
     Case("1d", transposed((5,), (4,), stride=2, padding=1)(16, 16), 3),
     Case("1d-vocoder", transposed((4,), (16,), stride=8, padding=4)(16, 8), 2),
     Case("3d", transposed((1, 2, 2), (4, 2, 2), stride=2, padding=(1, 0, 0))(8, 8), 2),
-    Case("transposed-dilated", transposed((3, 3), (3, 2), stride=2, dilation=(2, 3))(8, 8), 2),
+    Case("transposed-dilated", transposed((2, 3), (3, 2), stride=2, dilation=(2, 3))(8, 8), 2),
     Case("forward-1x1", forward((2, 3), (1, 1))(16, 16), 3),
     Case("forward-3x3", forward((3, 3), (3, 3), padding=1)(16, 16), 2),
     Case("forward-7-stride-2", forward((7,), (7,), stride=2, padding=3)(8, 16), 2),
@@ -90,9 +102,11 @@ GEOMETRIES = (
 
 CHANNELS = (
     Case("channels-odd", UP(7, 5), 3),
-    Case("channels-two-steps", UP(40, 36), 2),
-    Case("rows-two-tiles", FIRST(8, 8), 33),
-    Case("wide-tile", FIRST(16, 256), 2, Tile(rows=16, columns=256, depth=16, warps=4, stages=2)),
+    Case("channels-two-steps", transposed((2,), (4,), stride=2, padding=1)(40, 36), 2),
+    Case("rows-three-tiles", Problem(POINT, 8, 8), 33),
+    # So many columns that the epilogue takes them in parts.
+    Case("wide-tile", Problem(POINT, 16, 250), 3, WIDE),
+    Case("wide-tile-fp32", Problem(POINT, 16, 256, output="fp32"), 3, WIDE),
     Case("empty", UP(8, 8), 0),
 )
 
