@@ -24,7 +24,8 @@ from kernels.inspect.gate import Demand
 from kernels.launch import Launch
 
 BATCH = 1024
-WIDE = ("x_ptr", "w_ptr", "out_ptr")
+# Inputs, weights and outputs, as pointers or as tensor maps.
+WIDE = ("x_ptr", "w_ptr", "out_ptr", "x_desc", "w_desc", "out_desc")
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,12 @@ def _layer(name: str, problem: Problem, batch: int, architecture: int | str) -> 
     channels = _CHANNELS.get(name, problem.in_channels)
     layer = Layer(problem, batch, load_design(plan.design), plan.tile, channels)
     general = plan.design == "general"
+    launch = layer_launch(layer)
+    wide = () if general else _present(launch, *WIDE)
     return Configuration(
         name=name,
-        launch=layer_launch(layer),
-        demand=Demand(tensor_cores=not general, wide=() if general else WIDE),
+        launch=launch,
+        demand=Demand(tensor_cores=not general, wide=wide),
         layer=layer,
         narrow="the general fallback asks nothing of the shapes" if general else "",
     )

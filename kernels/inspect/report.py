@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kernels.compile import ARCHITECTURES
 from kernels.configurations import baselines, configurations
+from kernels.conv_transpose.baseline import BASELINES
 from kernels.inspect import markdown, page, tables
 from kernels.inspect.bars import Bar, Chart
+from kernels.inspect.catalogue import is_own
 from kernels.inspect.files import write_text
+from kernels.inspect.plain import NAMES, plain, plain_name
 from kernels.inspect.rows import Row, Survey, make_row
 from kernels.inspect.survey import Architecture, Key, Outcome
 from kernels.inspect.targets import TARGETS
@@ -20,7 +23,7 @@ PAGE, DOCUMENT = "index.html", "kernels.md"
 
 
 def keys_of(architectures: Sequence[Architecture], parts: Sequence[str]) -> list[Key]:
-    """What to compile: names that contain any of the parts (all without parts), and baselines.
+    """What to compile: names with any of the parts (all without parts), and what stands beside.
 
     Raises ValueError for an unknown architecture, and if nothing is left.
     """
@@ -35,7 +38,8 @@ def keys_of(architectures: Sequence[Architecture], parts: Sequence[str]) -> list
         raise ValueError(
             f"no kernel has {' or '.join(parts)} in its name; there are: {'; '.join(every)}"
         )
-    return [Key(name, each) for name in (*names, *baselines()) for each in architectures]
+    beside = [name for name, each in plain().items() if name.partition(",")[0] in names]
+    return [Key(name, each) for name in (*names, *beside, *baselines()) for each in architectures]
 
 
 def make_survey(triton: str, keys: Sequence[Key], outcomes: Sequence[Outcome]) -> Survey:
@@ -55,11 +59,13 @@ def write(
     """Write the page and the document; returns their paths. Raises OSError."""
     content = [
         tables.binaries(survey, other),
+        tables.against_plain(survey),
         tables.work(survey),
         tables.rooflines(tables.names_of(survey.rows)),
     ]
     if counts:
         content.append(tables.traces(counts, traced))
+    content.append(tables.products(survey))
     html = page.render(TITLE, summary(survey), charts(survey), content)
     paths = (folder / PAGE, folder / DOCUMENT)
     write_text(paths[0], html)
@@ -69,7 +75,7 @@ def write(
 
 def summary(survey: Survey) -> str:
     """How many binaries, and how many of them have a fault."""
-    own = [row for row in survey.rows if row.name not in baselines()]
+    own = [row for row in survey.rows if is_own(row.name)]
     bad = sum(bool(row.faults) for row in own)
     state = "none has a fault" if not bad else f"{bad} of them with a fault"
     return (
@@ -80,42 +86,55 @@ def summary(survey: Survey) -> str:
 
 
 def charts(survey: Survey) -> list[Chart]:
-    """Fill, executed products and loop length of the DCGAN layers, on the newest architecture."""
-    rows = _newest(survey)
+    """Fill and executed products of the DCGAN layers beside the plain ones, on one architecture."""
+    numbers = [row.architecture for row in survey.rows if isinstance(row.architecture, int)]
+    shown = _SHOWN if _SHOWN in numbers else max(numbers, default=0)
+    rows = {row.name: row for row in survey.rows if row.architecture == shown}
+    where = f"sm_{shown}; grey: {', '.join(BASELINES)}; line: target"
     return [
-        Chart(
-            "Fill of shared memory, MB (line: target)",
-            tuple(
-                Bar(
-                    row.name,
-                    row.fill_bytes / 1e6,
-                    f"{row.fill_bytes / 1e6:.0f}",
-                    target=_millions(TARGETS[row.name].fill_bytes),
-                )
-                for row in rows
-                if row.fill_bytes
+        Chart(f"{title} ({where})", tuple(_bars(rows, value, target)))
+        for title, value, target in (
+            ("Fill of shared memory, MB", _fill, lambda name: _millions(TARGETS[name].fill_bytes)),
+            (
+                "Executed for each useful FLOP",
+                _executed,
+                lambda name: TARGETS[name].executed_per_useful,
             ),
-        ),
-        Chart(
-            "Executed for each useful FLOP (line: target)",
-            tuple(
-                Bar(
-                    row.name,
-                    row.executed_flops / row.useful_flops,
-                    f"{row.executed_flops / row.useful_flops:.2f}",
-                    target=TARGETS[row.name].executed_per_useful,
-                )
-                for row in rows
-                if row.executed_flops and row.useful_flops
-            ),
-        ),
+        )
     ]
 
 
-def _newest(survey: Survey) -> list[Row]:
-    numbers = [row.architecture for row in survey.rows if isinstance(row.architecture, int)]
-    newest = 90 if 90 in numbers else max(numbers, default=0)
-    return [row for row in survey.rows if row.architecture == newest and row.name in TARGETS]
+# The architecture that charts show, if it was compiled for.
+_SHOWN = 90
+
+
+def _bars(
+    rows: Mapping[str, Row],
+    value: Callable[[Row], float],
+    target: Callable[[str], float | None],
+) -> Iterator[Bar]:
+    for name in NAMES:
+        if name not in rows:
+            continue
+        number = value(rows[name])
+        yield Bar(name, number, _short(number), target=target(name))
+        for kind in BASELINES:
+            other = rows.get(plain_name(name, kind))
+            if other is not None:
+                number = value(other)
+                yield Bar("", number, _short(number), plain=True)
+
+
+def _fill(row: Row) -> float:
+    return (row.fill_bytes or 0) / 1e6
+
+
+def _executed(row: Row) -> float:
+    return (row.executed_flops or 0) / (row.useful_flops or 1)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _millions(value: float | None) -> float | None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from kernels.configurations import Configuration, baselines, configurations
 from kernels.conv_transpose.problem import Problem
+from kernels.inspect.catalogue import known
 from kernels.inspect.comparison import compare
 from kernels.inspect.gate import gate
 from kernels.inspect.survey import Architecture, Key, Outcome
@@ -74,24 +74,18 @@ class Survey:
             raise ValueError(f"not a survey of kernels: {error!r}") from error
 
 
-def known(key: Key) -> Configuration:
-    """The configuration of a key: a kernel's or a baseline's. Raises KeyError."""
-    return (baselines() if key.name in baselines() else configurations(key.architecture))[key.name]
-
-
 def make_row(outcome: Outcome, references: Sequence[Outcome]) -> Row:
     """A row, with its loop compared with the best of the references."""
-    key, configuration = outcome.key, known(outcome.key)
+    key, configuration = outcome.key, known(outcome.key.name, outcome.key.architecture)
     layer, launch = configuration.layer, configuration.launch
-    values: dict[str, Any] = {"kernel": launch.name, "tile": f"{launch.num_warps} warps"}
+    values: dict[str, Any] = {"kernel": launch.name, "tile": f"w{launch.num_warps}"}
     faults: list[str] = [outcome.error] if outcome.error else []
     if layer is not None:
         tile, work = layer.tile, work_of(layer)
         values |= {
             "kernel": layer.design.NAME,
             "shape": shape_of(layer.problem, layer.batch),
-            "tile": f"{tile.rows}x{tile.columns}x{tile.depth}, {tile.warps} warps, "
-            f"{tile.stages} stages",
+            "tile": f"{tile.rows}x{tile.columns}x{tile.depth} w{tile.warps} s{tile.stages}",
             "useful_flops": layer.useful_flops,
             "executed_flops": work.executed_flops,
             "fill_bytes": work.fill_bytes,

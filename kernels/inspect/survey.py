@@ -42,11 +42,10 @@ class Outcome:
 def survey_one(key: Key) -> Outcome:
     """Compile and read one configuration. A failure to compile is an outcome, not an exception."""
     from kernels.compile import compile_launch
-    from kernels.configurations import baselines, configurations
+    from kernels.inspect.catalogue import known
     from kernels.inspect.reading import read
 
-    known = baselines() if key.name in baselines() else configurations(key.architecture)
-    launch = known[key.name].launch
+    launch = known(key.name, key.architecture).launch
     start = _processor_seconds()
     try:
         compiled = compile_launch(launch, key.architecture, fresh=True, line_info=False)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kernels.configurations import configurations
+from kernels.configurations import baselines, configurations
+from kernels.conv_transpose.baseline import BASELINES
+from kernels.inspect.catalogue import is_own, known
 from kernels.inspect.devices import DEVICES, roofline
+from kernels.inspect.plain import NAMES, plain_launches, plain_name
 from kernels.inspect.rows import Row, Survey
 from kernels.inspect.survey import Key
 from kernels.inspect.targets import work_of
@@ -34,6 +37,8 @@ def binaries(survey: Survey, other: Survey | None) -> Table:
     columns += ["Loop / TC", "Against matmul", "Binary, KiB", "Compile, CPU s", "Faults"]
     cells = []
     for row in survey.rows:
+        if not is_own(row.name):
+            continue
         both = theirs.get(row.key) if other else None
         cells.append(
             (
@@ -51,14 +56,74 @@ def binaries(survey: Survey, other: Survey | None) -> Table:
             )
         )
     note = (
-        f"Fresh compiles with Triton {survey.triton}, read from the binaries. Loop / TC: "
-        "instructions of the main loop for each tensor-core instruction (*: unrolled). "
+        f"Fresh compiles with Triton {survey.triton}, read from the binaries. Tiles: rows x columns x "
+        "depth, warps, stages. Loop / TC: instructions of the main loop for each tensor-core instruction (*: unrolled). "
         "Against matmul: that figure over the best of the tutorial's matrix products with the same "
         "tensor-core instruction; the target is 1.15."
     )
     if other:
         note += f" After the slash: Triton {other.triton}."
     return Table("Binaries", note, tuple(columns), tuple(cells), frozenset(range(3, 10)))
+
+
+def against_plain(survey: Survey) -> Table:
+    """The fused designs beside zero insertion and one kernel a phase."""
+    rows = {row.key: row for row in survey.rows}
+    cells = []
+    for name in NAMES:
+        for architecture in dict.fromkeys(row.architecture for row in survey.rows):
+            for other in (name, *(plain_name(name, kind) for kind in BASELINES)):
+                row = rows.get(Key(other, architecture))
+                if row is None or not row.useful_flops or not row.executed_flops:
+                    continue
+                cells.append(
+                    (
+                        name,
+                        architecture_name(architecture),
+                        row.kernel,
+                        str(_launches(other, architecture)),
+                        loop(row),
+                        f"{row.executed_flops / row.useful_flops:.2f}",
+                        megabytes(row.compulsory_bytes),
+                        megabytes(row.fill_bytes),
+                    )
+                )
+    return Table(
+        "Why these designs",
+        "The same layers as one would write them at first: zeros inserted between the inputs and "
+        "an ordinary convolution, or one product for every phase, each followed by a kernel for "
+        "batch norm, activation and conversion. Counted over all their launches; the loop is that "
+        "of the product.",
+        (
+            *("Layer", "GPU", "Implementation", "Launches", "Loop / TC"),
+            *("Executed / useful", "Device memory, MB", "Fill, MB"),
+        ),
+        tuple(cells),
+        frozenset(range(3, 8)),
+    )
+
+
+def products(survey: Survey) -> Table:
+    """The tutorial's matrix products, which loops are compared with."""
+    return Table(
+        "Matrix products",
+        "Triton's tutorial 03 in its own configurations: what the loops above are held against.",
+        ("Product", "GPU", "Warps", "Registers", "Shared, KiB", "CTAs / SM", "Loop / TC"),
+        tuple(
+            (
+                row.name,
+                architecture_name(row.architecture),
+                row.tile,
+                whole(row.registers),
+                kib(row.shared_bytes),
+                whole(row.ctas),
+                loop(row),
+            )
+            for row in survey.rows
+            if row.name in baselines()
+        ),
+        frozenset(range(3, 7)),
+    )
 
 
 def work(survey: Survey) -> Table:
@@ -75,7 +140,7 @@ def work(survey: Survey) -> Table:
             megabytes(row.fill_bytes),
         )
         for row in survey.rows
-        if row.useful_flops and row.executed_flops
+        if row.useful_flops and row.executed_flops and is_own(row.name)
     ]
     return Table(
         "Work",
@@ -185,8 +250,13 @@ def ratio(row: Row) -> str:
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
-    """Names of layers, each once, in order."""
-    return list(dict.fromkeys(row.name for row in rows if row.useful_flops))
+    """Names of our layers, each once, in order."""
+    return list(dict.fromkeys(row.name for row in rows if row.useful_flops and is_own(row.name)))
+
+
+def _launches(name: str, architecture: int | str) -> int:
+    layer = known(name, architecture).layer
+    return 1 if is_own(name) or layer is None else len(plain_launches(layer))
 
 
 def _pair(row: Row, other: Row | None, show: Callable[[Row], str]) -> str:

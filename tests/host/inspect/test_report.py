@@ -25,7 +25,7 @@ ROW = Row(
     90,
     "position_major",
     shape="1024 x 256 > 128",
-    tile="256x128x64, 8 warps, 3 stages",
+    tile="256x128x64 w8 s3",
     registers=199,
     shared_bytes=147456,
     ctas=1,
@@ -56,7 +56,7 @@ def test_other_json_is_refused(text: str) -> None:
 def test_cells_say_what_the_row_knows() -> None:
     (cells, _) = tables.binaries(SURVEY, None).cells
     assert cells == (
-        *("dcgan-3", "sm_90", "position_major 256x128x64, 8 warps, 3 stages"),
+        *("dcgan-3", "sm_90", "position_major 256x128x64 w8 s3"),
         *("199", "144", "1", "14.25", "0.96", "24", "1.6", "none"),
     )
 
@@ -83,7 +83,7 @@ def test_the_files_hold_all_tables(tmp_path: Path) -> None:
     counts = {"position_major": Count(1234567, 1234567, 10, 10)}
     html, document = write(tmp_path / "report", SURVEY, None, counts, 80)
     text = html.read_text()
-    for heading in ("Binaries", "Work", "Roofline estimates", "Traces"):
+    for heading in ("Binaries", "Why these designs", "Work", "Roofline estimates", "Traces"):
         assert f">{heading}</h2>" in text
         assert f"## {heading}\n" in document.read_text()
     assert "1,234,567" in text
