@@ -79,13 +79,14 @@ class Context:
         shape = tuple(size_of(group) for group in groups) if shape is None else shape
         key = (view.value, wanted, shape)
         if key not in self._arranged:
-            self._arranged[key] = self._move(view, wanted, shape)
+            self._arranged[key] = self._move(view, groups, shape)
         return self._arranged[key]
 
-    def _move(self, view: View, wanted: Dim, shape: Shape) -> str:
+    def _move(self, view: View, groups: Sequence[Dim], shape: Shape) -> str:
+        wanted = tuple(atom for group in groups for atom in group)
         if wanted == view.order:
             return self.reshaped(view.value, shape)
-        runs = _runs(view.order, wanted)
+        runs = _runs(view.order, groups)
         name = self.reshaped(view.value, tuple(size_of(run) for run in runs))
         position = {run[0]: index for index, run in enumerate(runs)}
         axes = tuple(position[atom] for atom in wanted if atom in position)
@@ -166,9 +167,9 @@ class Context:
         return orders[0]
 
 
-def _runs(order: Dim, wanted: Dim) -> list[Dim]:
-    """The order cut where its neighbours are no neighbours in the wanted order."""
-    after = dict(itertools.pairwise(wanted))
+def _runs(order: Dim, groups: Sequence[Dim]) -> list[Dim]:
+    """The order cut where its neighbours are no neighbours within one of the wanted groups."""
+    after = {first: second for group in groups for first, second in itertools.pairwise(group)}
     runs: list[Dim] = []
     for atom in order:
         if runs and after.get(runs[-1][-1]) is atom:
