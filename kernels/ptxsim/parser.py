@@ -177,10 +177,10 @@ class _Body:
     def read(self, body: str) -> None:
         body = re.sub(r"^[ \t]*\.(loc|file|pragma|section)[^\n]*$", "", body, flags=re.M)
         for statement in body.split(";"):
-            ahead = len(statement) - len(statement.lstrip())
-            line = self.line + statement.count("\n", 0, ahead)
-            self.line += statement.count("\n")
             text = self._open(statement.strip())
+            before = len(statement.rstrip()) - len(text)
+            line = self.line + statement.count("\n", 0, before)
+            self.line += statement.count("\n")
             if text:
                 self._statement(" ".join(text.split()), line)
         for instruction, label, scopes in self.branches:
