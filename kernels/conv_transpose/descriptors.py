@@ -226,7 +226,7 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
         return ()
     _, axis_1, axis_2 = shifted_axes(problem.geometry.as_3d())
     rows, columns = axis_1.outputs // axis_1.phases, axis_2.outputs // axis_2.phases
-    samples, box_rows, box_columns = _box(tile, rows, columns)
+    samples, box_rows, box_columns = _box(tile, rows, columns, batch)
     cout = problem.out_channels
     padded = ceil_to(cout, tile.columns)
     parts = 2 if tile.columns >= 256 else 1
@@ -289,7 +289,7 @@ def work(problem: Problem, tile: Tile, batch: int) -> Work:
     """Count executed FLOPs and bytes: all taps of a phase run; zeros outside are not fetched."""
     axes = shifted_axes(problem.geometry.as_3d())[1:]
     counts = [axis.outputs // axis.phases for axis in axes]
-    samples, *boxes = _box(tile, counts[0], counts[1])
+    samples, *boxes = _box(tile, counts[0], counts[1], batch)
     lengths = [ceil_to(count, box) for count, box in zip(counts, boxes, strict=True)]
     tiles = triton.cdiv(batch, samples) * math.prod(lengths) // math.prod(boxes)
     loads = math.prod(_loads(axis, length) for axis, length in zip(axes, lengths, strict=True))
@@ -331,15 +331,20 @@ def _loads(axis: ShiftedAxis, length: int) -> int:
     )
 
 
-def _box(tile: Tile, rows: int, columns: int) -> tuple[int, int, int]:
-    """Samples, rows and columns of a tile: powers of two that waste the fewest positions."""
+def _box(tile: Tile, rows: int, columns: int, batch: int) -> tuple[int, int, int]:
+    """Samples, rows and columns of a tile: powers of two that waste the fewest positions.
+
+    Of the batch only its order of magnitude counts, so that few kernels serve all batches.
+    """
+    samples = min(triton.next_power_of_2(batch), tile.rows)
     sizes = [1 << i for i in range(tile.rows.bit_length())]
     boxes = [(h, w) for h, w in product(sizes, sizes) if h * w <= tile.rows]
 
     def cost(box: tuple[int, int]) -> tuple[int, int]:
         # Among equals the largest: fewer samples waste fewer rows of the last tile.
         h, w = box
-        return ceil_to(rows, h) * ceil_to(columns, w), -h * w
+        positions = ceil_to(rows, h) * ceil_to(columns, w)
+        return positions * ceil_to(samples, tile.rows // (h * w)), -h * w
 
     h, w = min(boxes, key=cost)
     return tile.rows // (h * w), h, w

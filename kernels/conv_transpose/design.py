@@ -17,7 +17,8 @@ class Tile:
     """Block sizes and launch options of one configuration; rows, columns and depth of the product.
 
     rows: samples or positions of a tile; columns: output channels (or phases x channels); depth:
-    input channels a step. `group` is the number of neighbouring input columns of grouped_columns.
+    input channels a step. `group` is how many chunks of an image row a program of grouped_columns
+    walks over.
     """
 
     rows: int

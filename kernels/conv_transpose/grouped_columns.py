@@ -19,7 +19,8 @@ one product per phase loads it 16 times), and nothing is masked along the row.
 For out_channels up to 4, in_channels a multiple of 16. A program walks over `tile.group` chunks,
 and begins with the columns that reach into its first one from before; fewer chunks make more
 programs where the batch is small. Unfused, activation and conversion to uint8 would move the image
-five times more. fp32 runs as three tf32 products of split operands.
+five times more. fp32 runs as three tf32 products of split operands. An infinity or NaN of x meets
+zeros too, and so reaches all of its two chunks.
 """
 
 from __future__ import annotations

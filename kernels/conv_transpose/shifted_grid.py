@@ -18,6 +18,8 @@ activation would move the output four times more.
 
 Offsets, and the bits that say which step is in use, are carried by the loop: a division per step
 would cost more instructions than the product. fp32 runs as three tf32 products of split operands.
+Where a kernel is no multiple of the stride, phases with fewer taps multiply zeros: an infinity or
+NaN of x then also reaches outputs of these phases beside it.
 """
 
 from __future__ import annotations

@@ -9,11 +9,12 @@ from kernels.conv_transpose.design import Tile
 from kernels.conv_transpose.problem import Problem
 from tests.cases.conv_transpose import CASES, Case, check, forward, make, pack, transposed
 
-TILE = Tile(rows=16, columns=8, depth=16, warps=4, stages=2)
+TILE = Tile(rows=64, columns=8, depth=16, warps=4, stages=2)
 UP = transposed((3, 5), (4, 4), stride=2, padding=1)
 
 MAPS = (
     Case("map", UP(24, 16, activation="relu"), 3, replace(TILE, columns=16)),
+    Case("map-cut-in-boxes", UP(16, 8), 1, replace(TILE, rows=16)),
     Case("map-uint8", UP(16, 16, activation="tanh", output="uint8"), 2, replace(TILE, columns=16)),
     Case("map-bf16", UP(16, 8, operand="bf16", output="bf16"), 2, TILE),
     Case("map-fp32-out", UP(16, 8, output="fp32", activation="leaky_relu"), 1, TILE),
