@@ -25,7 +25,7 @@ NARROW = {
     "embedding": "one index of 8 bytes a row",
     "depth_to_space": "three channels an output pixel",
     "resample": "a weight and a place an output position",
-    "softmax": "rows are spread over threads one element at a time",
+    "reduce_mean": "a number a channel is written",
 }
 
 
@@ -54,7 +54,10 @@ def named_launches(dtype: torch.dtype = torch.float16) -> dict[str, Launch]:
         ),
         "tanh": arithmetic.affine_launches(maps, None, None, maps, "tanh"),
         "gelu": arithmetic.affine_launches(maps, None, None, maps, "gelu"),
-        "permute": moves.permute_launches(rows, (2, 1), tensor(BATCH, 512, 256)),
+        "transpose": moves.permute_launches(maps, (3, 1, 2), tensor(BATCH, 128, 32, 32)),
+        "permute": moves.permute_launches(
+            tensor(BATCH, 4, 4, 2, 2, 64), (1, 3, 2, 4, 5), tensor(BATCH, 4, 2, 4, 2, 64)
+        ),
         "concat": moves.concat_launches([maps, maps], 3, wide),
         "upsample": moves.upsample_launches(half, (2, 2), maps),
         "depth_to_space": moves.depth_to_space_launches(

@@ -1,6 +1,7 @@
 """Elements moved without arithmetic: permute, slice, concatenate, upsample, depth to space.
 
-Each is one walk of `kernels.pointwise.map` with its own strides: x [batch, *shape] is read once and
+Each is one walk of `kernels.pointwise.map` with its own strides, but two axes exchanged, which
+`kernels.pointwise.transpose` does by tiles: x [batch, *shape] is read once and
 out written once (upsampling reads x once from memory, and repeats it from cache). A move before or
 after a convolution that can do it itself is better left out: nearest upsampling by whole factors
 and a convolution are one transposed convolution, and depth to space is how phases are stored.
@@ -17,13 +18,17 @@ from torch import Tensor
 from kernels.launch import Launch
 from kernels.pointwise.checks import check, output
 from kernels.pointwise.map import Operand, map_launches
-from kernels.pointwise.walk import dense
+from kernels.pointwise.transpose import transpose_launches
+from kernels.pointwise.walk import dense, merged
 
 
 def permute_launches(x: Tensor, axes: Sequence[int], out: Tensor) -> tuple[Launch, ...]:
     """Launches of x.transpose(0, *axes) for checked tensors; axes count the batch as 0."""
     strides = dense(x.shape)
     walk = (strides[0], *(strides[axis] for axis in axes))
+    sizes, (steps, _) = merged(out.shape[1:], [walk[1:], dense(out.shape)[1:]])
+    if len(sizes) == 2 and steps[0] == 1:
+        return transpose_launches(x, sizes[1], sizes[0], out)
     return map_launches(
         "move_permute", out.shape[1:], Operand(out, dense(out.shape)), Operand(x, walk)
     )

@@ -35,8 +35,9 @@ def source(place, SIZE: tl.constexpr, OUT: tl.constexpr, BEFORE: tl.constexpr, M
     if SIZE != OUT or BEFORE != 0:
         place = place - BEFORE
         if MODE == "reflect":
-            place = tl.abs(place)
-            place = (SIZE - 1) - tl.abs((SIZE - 1) - place)
+            # Not abs: the compiler follows equal neighbours through a choice, not through that.
+            place = tl.where(place < 0, -place, place)
+            place = tl.where(place >= SIZE, 2 * (SIZE - 1) - place, place)
         elif MODE == "edge":
             place = tl.minimum(tl.maximum(place, 0), SIZE - 1)
         elif MODE == "wrap":

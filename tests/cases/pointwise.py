@@ -306,6 +306,11 @@ CASES: dict[str, Callable[[str], Case]] = {
         lambda x, out: moves.permute_launches(x, (3, 1, 2), out),
         *(2, 3, 5, 8),
     ),
+    "transpose": _move(
+        lambda x: x.transpose(0, 2, 1),
+        lambda x, out: moves.permute_launches(x, (2, 1), out),
+        *(2, 72, 24),
+    ),
     "permute_reversed": _move(
         lambda x: x.transpose(0, 4, 3, 2, 1),
         lambda x, out: moves.permute_launches(x, (4, 3, 2, 1), out),
