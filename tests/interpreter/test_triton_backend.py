@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from engine import Engine
+from engine.backends._triton.network import Network
+from engine.backends._triton.session import Session
 from engine.core.errors import NumericalError, OptionError
 from engine.images import to_uint8
 from engine.program import gen
@@ -134,6 +137,41 @@ def test_what_runs_otherwise_is_told(files: dict[str, Path]) -> None:
     engine.generate(1)
     assert "Triton's interpreter" in engine.explain()
     assert "through torch" not in engine.explain()
+
+
+class NoGraphs:
+    """Stands for a GPU that cannot capture; what surrounds it is the same."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.asked = error, 0
+
+    def capture(self, _: Network) -> None:
+        self.asked += 1
+        raise self.error
+
+
+def test_a_graph_that_cannot_be_captured_is_told(files: dict[str, Path]) -> None:
+    session = Session(GENERATORS["mlp"](), "cpu", "fp32", 2)
+    graphs = NoGraphs(RuntimeError("operation not permitted\nwhen capturing"))
+    session._graphs = cast(Any, graphs)
+    network = session.network("decoder", None)
+    network.inputs["z"].fill_(0.5)
+    # What is filled once is there for every launch: warm-ups and replays too.
+    for _ in range(2):
+        network.outputs["images"].fill_(float("nan"))
+        session.launch(network)
+        assert network.outputs["images"].isfinite().all()
+    assert session.notes == (
+        "without a CUDA graph, which could not be captured: operation not permitted",
+    )
+    assert graphs.asked == 1
+
+
+def test_memory_that_runs_out_is_the_batch_size(files: dict[str, Path]) -> None:
+    session = Session(GENERATORS["mlp"](), "cpu", "fp32", 2)
+    session._graphs = cast(Any, NoGraphs(torch.OutOfMemoryError("CUDA out of memory")))
+    with pytest.raises(OptionError, match="batches of 2 do not fit .* smaller batch_size"):
+        session.launch(session.network("decoder", None))
 
 
 def test_options(files: dict[str, Path]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -54,16 +56,18 @@ class Session:
         key = (entry_point, images)
         if key not in self._networks:
             plan = self._plan(entry_point, images, self.batch_size, None)
-            self._networks[key] = Network(plan, self.batch_size, self._device)
+            with self._memory():
+                self._networks[key] = Network(plan, self.batch_size, self._device)
         return self._networks[key]
 
     def launch(self, network: Network) -> None:
         """Run a network on what lies in its inputs: its CUDA graph where there is one."""
-        graph = self._capture(network)
-        if graph is None:
-            network.launch()
-        else:
-            graph.replay()
+        with self._memory():
+            graph = self._capture(network)
+            if graph is None:
+                network.launch()
+            else:
+                graph.replay()
 
     def _capture(self, network: Network) -> torch.cuda.CUDAGraph | None:
         if self._graphs is None:
@@ -72,11 +76,23 @@ class Session:
         if key not in self._captured:
             try:
                 self._captured[key] = self._graphs.capture(network)
+            except torch.OutOfMemoryError:
+                raise
             except RuntimeError as error:
                 reason = str(error).strip().splitlines()[0]
                 self._notes.append(f"without a CUDA graph, which could not be captured: {reason}")
                 self._captured[key] = None
         return self._captured[key]
+
+    @contextmanager
+    def _memory(self) -> Iterator[None]:
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise OptionError(
+                f"batches of {self.batch_size} do not fit the memory that is free on "
+                f"{self._device}; choose a smaller batch_size"
+            ) from error
 
     def _plan(self, entry_point: str, images: str | None, batch: int, memory: int | None) -> Plan:
         precision = Precision(self._operand, images, self._gen.spec.output.range)

@@ -34,7 +34,7 @@ _IN_PLACE = (Elementwise, Affine, PRelu, Add, Binary)
 class Buffer:
     """Bytes offset .. offset + size of a sample, written in step `first`, read until `last`.
 
-    Inputs are written in step -1; outputs are read in the step after the last.
+    Inputs are written in step -1, and kept; both they and outputs live to the step after the last.
     """
 
     values: tuple[str, ...]
@@ -84,13 +84,14 @@ def _buffers(
             last[owner[name]] = step
         for name in filter(None, operation.inputs):
             last[owner[name]] = step
-    for value in program.outputs:
+    # Inputs stay as they are, so that the same launches can be run again.
+    for value in (*program.inputs, *program.outputs):
         last[owner[value.name]] = len(order)
     groups: dict[str, list[str]] = {}
     for name in owner:
         groups.setdefault(owner[name], []).append(name)
     return [
-        Buffer(tuple(names), _bytes(program, types, root), first[root], last.get(root, -1))
+        Buffer(tuple(names), _bytes(program, types, root), first[root], last[root])
         for root, names in groups.items()
     ]
 

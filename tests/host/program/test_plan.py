@@ -62,6 +62,8 @@ def check(plan: Plan) -> None:
             write(name, operation.inputs[0] if is_view else "")
     for value in program.outputs:
         assert value.name in valid, f"the output {value.name} was overwritten"
+    for value in program.inputs:
+        assert value.name in valid, f"the input {value.name} was overwritten"
     assert arena.lower_bound <= arena.size
 
 
@@ -116,7 +118,9 @@ def test_generators(name: str, images: str | None) -> None:
     for program in GENERATORS[name]().programs.values():
         plan = make_plan(program, precision=Precision("fp16", images), chooser=by_hand)
         check(plan)
-        assert plan.arena.size < sum(buffer.size for buffer in plan.arena.buffers)
+        apart = sum(buffer.size for buffer in plan.arena.buffers)
+        assert plan.arena.size <= apart
+        assert plan.arena.size < apart or len(plan.arena.buffers) <= 3
 
 
 def chain(*kinds: str) -> Program:
