@@ -22,7 +22,7 @@ from kernels.jit.sampler import sample_kernel
 from kernels.launch import Launch
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
-_TILE_ELEMENTS = 2048
+_TILE_ELEMENTS = 1024
 
 
 def launches(

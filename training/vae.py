@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from engine.models import create
-from engine.models.vae import VAE, reparameterise
+from engine.models.vae import VAE
 from training.layout import channels_last
-from training.losses import bernoulli_reconstruction, kl_to_standard_normal
+from training.losses import bernoulli_reconstruction
+from training.posterior import sample_posterior
 from training.settings import Settings
 
 
@@ -36,11 +37,10 @@ class VAETask:
             mean, logvar = self.model.encoder(
                 images.contiguous(memory_format=torch.channels_last), asked
             )
-            mean, logvar = mean.float(), logvar.float()
-            z = reparameterise(mean, logvar, torch.randn_like(mean))
+            z, kl_of_each = sample_posterior(mean.float(), logvar.float())
             logits = self.model.decoder.logits(z, asked)
         reconstruction = bernoulli_reconstruction(logits.float(), images)
-        kl = kl_to_standard_normal(mean, logvar).mean()
+        kl = kl_of_each.mean()
         loss = reconstruction + settings.kl_weight * kl
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
