@@ -33,10 +33,11 @@ Argument: TypeAlias = "Array | Pointer | TensorMap | int | float"
 
 @dataclass
 class Statistics:
-    """What ran: warp instructions by kind, bytes moved by the tensor-map engine, traffic."""
+    """What ran: warp instructions by kind and by number in the program, and traffic if traced."""
 
     instructions: Counter[str] = field(default_factory=Counter)
     traffic: Traffic | None = None
+    counts: tuple[int, ...] = ()
 
     @property
     def total(self) -> int:
@@ -110,9 +111,8 @@ class Simulation:
                     arena.trace.new_block()
                 Scheduler(Block(environment, index), schedule, counts, step_limit).run()
         arena.write_back()
-        return Statistics(
-            _by_kind(self.program, counts), arena.trace.traffic() if arena.trace else None
-        )
+        traffic = arena.trace.traffic() if arena.trace else None
+        return Statistics(_by_kind(self.program, counts), traffic, tuple(counts))
 
 
 def _words(arguments: Sequence[Argument], arena: Arena) -> list[Any]:
