@@ -19,6 +19,8 @@ class Draft:
         self.output_layouts: list[Layout] = []
         self.operations: list[Operation] = []
         self.values: dict[str, Value] = {}
+        # What a value would be called if no other had been called so before.
+        self.wishes: dict[str, str] = {}
 
     def add_value(self, name: str, shape: Shape, dtype: DType = "float32") -> str:
         """A new value; the name gets a number if it is taken."""
@@ -27,6 +29,7 @@ class Draft:
             number += 1
             unique = f"{name}.{number}"
         self.values[unique] = Value(unique, tuple(shape), dtype)
+        self.wishes[unique] = name
         return unique
 
     def shape(self, name: str) -> Shape:

@@ -98,9 +98,9 @@ def _sizes(name: str, value: ir.Value, given: Sequence[int] | None) -> Sizes:
 
 
 def _free_axis(name: str, sizes: Sizes) -> int | None:
-    """The batch is axis 0, or axis 1 of a sequence [time, batch, features]."""
+    """The batch is axis 0, or axis 1 of a sequence [time, batch] or [time, batch, features]."""
     free = [axis for axis, size in enumerate(sizes) if isinstance(size, str)]
-    if not free or free == [0] or (free == [1] and len(sizes) == 3):
+    if not free or free == [0] or (free == [1] and len(sizes) <= 3):
         return free[0] if free else None
     told = ", ".join(f"axis {axis} ({sizes[axis]!r})" for axis in free)
     shape = "x".join(

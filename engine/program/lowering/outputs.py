@@ -43,13 +43,10 @@ def finish(draft: Draft, name: str) -> Program:
     layouts = dict(zip(draft.output_names, draft.output_layouts, strict=True))
     layouts |= {names[value.name]: value.layout for value in draft.inputs if value.layout}
     operations = tuple(_rounded(operation, names) for operation in draft.operations)
-    used = {n for op in operations for n in (*op.inputs, *op.outputs)}
-    used |= {names[value.name] for value in draft.inputs} | set(layouts)
-    values = {}
-    for old, value in draft.values.items():
-        new = names[old]
-        if new in used:
-            values[new] = replace(value, name=new, layout=layouts.get(new))
+    values = {
+        names[old]: replace(draft.values[old], name=names[old], layout=layouts.get(names[old]))
+        for old in names
+    }
     return Program(
         name=name,
         inputs=tuple(values[names[value.name]] for value in draft.inputs),
@@ -60,18 +57,22 @@ def finish(draft: Draft, name: str) -> Program:
 
 
 def _names(draft: Draft) -> dict[str, str]:
-    """New names by old: an output has its ONNX name, whoever had it before gets another."""
-    wanted = dict(zip(draft.outputs, draft.output_names, strict=True))
+    """Names of the values that are left: outputs have their ONNX names, the rest what is free."""
+    wanted = {value.name: value.name for value in draft.inputs}
+    wanted |= dict(zip(draft.outputs, draft.output_names, strict=True))
     taken = set(wanted.values())
-    names: dict[str, str] = {}
-    for value in draft.values:
-        new, number = wanted.get(value, value), 1
-        while value not in wanted and new in taken:
-            number += 1
-            new = f"{value}.{number}"
-        taken.add(new)
-        names[value] = new
-    return names
+    for operation in draft.operations:
+        for value in operation.outputs:
+            if value in wanted:
+                continue
+            base = draft.wishes.get(value, value)
+            new, number = base, 1
+            while new in taken:
+                number += 1
+                new = f"{base}.{number}"
+            taken.add(new)
+            wanted[value] = new
+    return wanted
 
 
 def _rounded(operation: Operation, names: dict[str, str]) -> Operation:

@@ -12,6 +12,7 @@ from engine.program.lowering.passes.commute import elementwise_before_upsample
 from engine.program.lowering.passes.norm import name_norms, name_weighted_sums
 from engine.program.lowering.passes.padding import fold_padding
 from engine.program.lowering.passes.permute import absorb_permutes, drop_output_permutes
+from engine.program.lowering.passes.rows import permutes_into_rows
 from engine.program.lowering.passes.shuffle import shuffle_to_transposed
 from engine.program.lowering.passes.upsample import upsample_to_transposed
 
@@ -25,6 +26,7 @@ _FOLDING: tuple[Pass, ...] = (
     name_weighted_sums,
     fold_affines,
     absorb_permutes,
+    permutes_into_rows,
     fold_padding,
     upsample_to_transposed,
     shuffle_to_transposed,
