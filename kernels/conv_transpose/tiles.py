@@ -54,11 +54,10 @@ _GENERAL = (
 )
 
 # Columns are phases times channels, rows sample-position pairs: there are always enough of both.
+# Every row costs a mask and an address in the loop: none has more rows than 128.
 _PHASES = (
-    Tile(rows=256, columns=128, depth=64),
     Tile(rows=128, columns=256, depth=64),
     Tile(rows=128, columns=128, depth=64),
-    Tile(rows=256, columns=64, depth=64),
     Tile(rows=128, columns=64, depth=64, warps=4),
     Tile(rows=128, columns=32, depth=64, warps=4),
     Tile(rows=64, columns=128, depth=64, warps=4),
