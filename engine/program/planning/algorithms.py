@@ -11,20 +11,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from engine.core.errors import BackendUnavailableError, OptionError
-from engine.program.graph import (
-    Add,
-    Affine,
-    Concat,
-    Convolution,
-    Elementwise,
-    InstanceNorm,
-    Linear,
-    Operation,
-    Program,
-    Recurrent,
-    Reshape,
-    Upsample,
-)
+from engine.program import graph
+from engine.program.graph import Convolution, Linear, Operation, Program, Recurrent
 from engine.program.planning.layers import layer_problem, rows_per_sample
 from engine.program.planning.types import ElementType, Precision
 from kernels.conv_transpose.problem import Problem
@@ -46,7 +34,33 @@ class Algorithm:
 # Problem, rows of its batch, compute capability -> algorithm.
 Chooser = Callable[[Problem, int, int], Algorithm]
 
-_POINTWISE = (Add, Affine, Concat, Elementwise, Upsample)
+_MAP = Algorithm("pointwise", "", "one pass over the elements, bound by memory")
+_MOVE = Algorithm("move", "", "elements copied once, by their strides")
+_ROWS = Algorithm("reduction", "", "a row is what is reduced, read once where it fits a program")
+_RECURRENT = Algorithm("recurrent_step", "", "rows are samples; steps follow one another")
+# What is no layer has one algorithm each, whatever its shape.
+FIXED: Mapping[type[Operation], Algorithm] = {
+    graph.Elementwise: _MAP,
+    graph.Affine: _MAP,
+    graph.PRelu: _MAP,
+    graph.Add: _MAP,
+    graph.Binary: _MAP,
+    graph.Concat: _MOVE,
+    graph.Permute: _MOVE,
+    graph.Slice: _MOVE,
+    graph.Pad: _MOVE,
+    graph.Upsample: _MOVE,
+    graph.Softmax: _ROWS,
+    graph.Reduce: _ROWS,
+    graph.InstanceNorm: _ROWS,
+    graph.LayerNorm: _ROWS,
+    graph.Pool: Algorithm("pool", "", "each output gathers its window"),
+    graph.Resample: Algorithm("resample", "", "each output gathers the taps of its row, by axis"),
+    graph.Embedding: Algorithm("gather", "", "rows of the table by index"),
+    graph.Constant: Algorithm("copy", "", "the same bytes for every sample"),
+    graph.Reshape: Algorithm("view", "", "the same bytes in another shape"),
+    graph.MatMul: Algorithm("torch", "", "both factors are data: cuBLAS"),
+}
 
 
 def choose_kernels(problem: Problem, rows: int, architecture: int) -> Algorithm:
@@ -85,12 +99,8 @@ def algorithm(
     if isinstance(operation, (Convolution, Linear)):
         problem = layer_problem(operation, program, types, precision)
         return chooser(problem, batch * rows_per_sample(operation, program), architecture)
-    if isinstance(operation, Reshape):
-        return Algorithm("view", "", "the same bytes in another shape")
-    if isinstance(operation, _POINTWISE):
-        return Algorithm("pointwise", "", "one pass over the elements, bound by memory")
-    if isinstance(operation, InstanceNorm):
-        return Algorithm("instance_norm", "", "a row is a (sample, channel group)")
     if isinstance(operation, Recurrent):
-        return Algorithm("recurrent", "", "a row is a sample; steps follow one another")
-    return Algorithm("torch", "", f"no kernel of its own for {operation.kind}")
+        if operation.cell == "gru" and not operation.linear_before_reset:
+            return Algorithm("torch", "", "the fused step is PyTorch's GRU, linear before reset")
+        return _RECURRENT
+    return FIXED[type(operation)]
