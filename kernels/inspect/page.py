@@ -10,8 +10,10 @@ from kernels.inspect.bars import Chart, draw
 from kernels.inspect.tables import Table
 
 
-def render(title: str, summary: str, charts: Sequence[Chart], tables: Iterable[Table]) -> str:
-    """The page; `summary` is plain text."""
+def render(
+    title: str, summary: str, charts: Sequence[Chart], legend: str, tables: Iterable[Table]
+) -> str:
+    """The page; summary and legend (of the charts) are plain text."""
     tables = list(tables)
     style = files("kernels.inspect").joinpath("style.css").read_text(encoding="utf-8")
     links = "".join(f'<a href="#{_anchor(t)}">{escape(t.title)}</a>' for t in tables)
@@ -24,7 +26,7 @@ def render(title: str, summary: str, charts: Sequence[Chart], tables: Iterable[T
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f"<header><h1>{escape(title)}</h1><p>{escape(summary)}</p><nav>{links}</nav></header>\n"
-        f'<main>\n<section class="bars">{figures}</section>\n'
+        f'<main>\n<section class="bars">{figures}</section>\n<p>{escape(legend)}</p>\n'
         + "".join(map(_section, tables))
         + "</main>\n<footer>Static figures, from binaries and from counting. Nothing on this page "
         "was timed on a GPU.</footer>\n</body>\n</html>\n"

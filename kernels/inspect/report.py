@@ -18,7 +18,10 @@ from kernels.inspect.survey import Architecture, Key, Outcome
 from kernels.inspect.targets import TARGETS
 from kernels.inspect.traces import Count
 
-TITLE = "GPU kernels, read"
+TITLE = "Kernel report"
+LEGEND = (
+    "Blue: this package. Grey: zero insertion, then one kernel for each phase. Dashed: the target."
+)
 PAGE, DOCUMENT = "index.html", "kernels.md"
 
 
@@ -66,7 +69,7 @@ def write(
     if counts:
         content.append(tables.traces(counts, traced))
     content.append(tables.products(survey))
-    html = page.render(TITLE, summary(survey), charts(survey), content)
+    html = page.render(TITLE, summary(survey), charts(survey), LEGEND, content)
     paths = (folder / PAGE, folder / DOCUMENT)
     write_text(paths[0], html)
     write_text(paths[1], markdown.render(TITLE, content))
@@ -90,9 +93,8 @@ def charts(survey: Survey) -> list[Chart]:
     numbers = [row.architecture for row in survey.rows if isinstance(row.architecture, int)]
     shown = _SHOWN if _SHOWN in numbers else max(numbers, default=0)
     rows = {row.name: row for row in survey.rows if row.architecture == shown}
-    where = f"sm_{shown}; grey: {', '.join(BASELINES)}; line: target"
     return [
-        Chart(f"{title} ({where})", tuple(_bars(rows, value, target)))
+        Chart(f"{title}, sm_{shown}", tuple(_bars(rows, value, target)))
         for title, value, target in (
             ("Fill of shared memory, MB", _fill, lambda name: _millions(TARGETS[name].fill_bytes)),
             (

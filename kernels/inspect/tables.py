@@ -56,9 +56,10 @@ def binaries(survey: Survey, other: Survey | None) -> Table:
             )
         )
     note = (
-        f"Fresh compiles with Triton {survey.triton}, read from the binaries. Tiles: rows x columns x "
-        "depth, warps, stages. Loop / TC: instructions of the main loop for each tensor-core instruction (*: unrolled). "
-        "Against matmul: that figure over the best of the tutorial's matrix products with the same "
+        f"Fresh compiles with Triton {survey.triton}, read from the binaries. Tiles: rows x "
+        "columns x depth, warps, stages. Loop / TC: instructions of the main loop for each "
+        "tensor-core instruction (*: unrolled). Against matmul: that figure over the best of the "
+        "tutorial's matrix products with the same "
         "tensor-core instruction; the target is 1.15."
     )
     if other:

@@ -7,9 +7,10 @@ import pytest
 from kernels.inspect.traces import count, reduced
 
 
-@pytest.mark.parametrize("architecture", [80, 90])
-@pytest.mark.parametrize("name", reduced())
+@pytest.mark.parametrize(
+    ("name", "architecture"), [(name, each) for each in (80, 90) for name in reduced(each)]
+)
 def test_formula_and_trace_count_the_same(name: str, architecture: int) -> None:
-    counted = count(reduced()[name], architecture)
+    counted = count(reduced(architecture)[name], architecture)
     assert counted.traced_fill == counted.formula_fill > 0
     assert counted.traced_compulsory == counted.formula_compulsory > 0

@@ -98,7 +98,9 @@ def test_the_files_hold_all_tables(tmp_path: Path) -> None:
 
 def test_text_is_escaped_for_each_form() -> None:
     table = tables.binaries(SURVEY, None)
-    assert "<td class=fault>spills: &lt;8&gt; bytes | 1</td>" in page.render("t", "", [], [table])
+    assert "<td class=fault>spills: &lt;8&gt; bytes | 1</td>" in page.render(
+        "t", "", [], "", [table]
+    )
     assert "spills: <8> bytes \\| 1 |" in markdown.render("t", [table])
 
 
