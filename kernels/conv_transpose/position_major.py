@@ -17,8 +17,16 @@ again for each of many taps: other designs share them.
 
 The offsets into x and w are carried by the loop, because a division per step would cost more
 instructions than the product. In-channels that are no multiple of 8 make rows of x that are not
-aligned to 16 bytes: they are read in narrower pieces, masked at the end of the channels. fp32 runs
-as three tf32 products of split operands.
+aligned to 16 bytes: they are read in narrower pieces, masked at the end of the channels. A producer
+that pads its channels with zeros (`kernels.latents`) makes the layer one of aligned channels.
+
+fp32 runs as three tf32 products of split operands: as exact as sums in fp32 (1e-7 of the magnitude,
+emulated), at 1302 instructions a step of 128 x 128 x 32 on sm_80 and 491 on sm_90, where plain fp32
+takes 2267 and 2272. Its tensor-core time is six times that of fp16.
+
+A first layer does not make its latents here: every output position and column tile would make them
+again. For 100 -> 512 channels on 4x4 at batch 1024 that is 64 times, 14 million warp instructions,
+to save 0.4 MB of the layer's 19 MB.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Tile tables: which tiles a design may take on an architecture. Data alone.
 
-Every tile here was compiled for every architecture of `kernels.compile.ARCHITECTURES` that lists
-it, and none spills. Tables are keyed by design and by the bytes of an operand; a table without an
-entry for an architecture takes that of the architecture it follows.
+Tables are keyed by design and by the bytes of an operand; a table without an entry for an
+architecture takes that of the architecture it follows. Tiles are here because they were compiled
+for sm_80, sm_90, sm_100 and sm_120 without a spill; named configurations (`kernels.configurations`)
+are gated in tests.
 """
 
 from __future__ import annotations
