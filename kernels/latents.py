@@ -73,12 +73,7 @@ def launches(
     """
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
-    if out.dim() != 2 or not out.is_contiguous() or not 0 <= size <= out.shape[1]:
-        raise ValueError(
-            f"out {tuple(out.shape)} must be contiguous, [count, width] with width >= {size}"
-        )
-    if out.dtype not in (torch.float16, torch.bfloat16, torch.float32):
-        raise ValueError(f"out is {out.dtype}; it must be float16, bfloat16 or float32")
+    check_out(out, size)
     count, width = out.shape
     check_numbers(seed, start, count, stream)
     columns = min(_MOST_COLUMNS, max(16, triton.next_power_of_2(max(1, width))))
@@ -126,3 +121,27 @@ def fill(
     for launch in launches(out, size, seed=seed, start=start, stream=stream, kind=kind):
         launch.run()
     return out
+
+
+def check_out(out: torch.Tensor, size: int) -> None:
+    """Raise ValueError unless out is a contiguous [count, width >= size] of a type made here."""
+    if out.dim() != 2 or not out.is_contiguous() or not 0 <= size <= out.shape[1]:
+        raise ValueError(
+            f"out {tuple(out.shape)} must be contiguous, [count, width] with width >= {size}"
+        )
+    if out.dtype not in (torch.float16, torch.bfloat16, torch.float32):
+        raise ValueError(f"out is {out.dtype}; it must be float16, bfloat16 or float32")
+
+
+def named_launches() -> dict[str, Launch]:
+    """Launches at realistic sizes on meta tensors: what the gates compile and the report shows."""
+    cases = {}
+    for kind, width, dtype in (
+        ("normal", 104, torch.float16),
+        ("normal", 128, torch.float32),
+        ("symmetric", 128, torch.bfloat16),
+    ):
+        out = torch.empty(1024, width, dtype=dtype, device="meta")
+        name = f"latents {kind}, {width} {str(dtype)[6:]}"
+        (cases[name],) = launches(out, width, seed=0, kind=kind)
+    return cases

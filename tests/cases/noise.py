@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kernels import latents, philox, reparam
+from kernels import latents, philox, reparam, truncated_latents
 from kernels.bounds import growth
 from kernels.reference import reparameterisation
+from kernels.truncated_normal import truncated_normal
 from tests.cases.case import Case, Output, stored
 
 Doubles = NDArray[np.float64]
@@ -35,6 +36,14 @@ def latent_case(kind: str, shape: tuple[int, int], size: int, dtype: torch.dtype
     allowed = stored(reference, error, dtype)
     out = Output.make(shape, dtype, reference, allowed)
     return Case(latents.launches(out.tensor, size, seed=SEED, start=START, kind=kind), {"out": out})
+
+
+def truncated_case(shape: tuple[int, int], truncation: float, dtype: torch.dtype) -> Case:
+    """float64 rounded once: one unit of fp32 where the libraries' logarithms differ."""
+    reference = truncated_normal(SEED, START, *shape, truncation).astype(np.float64)
+    out = _output(reference, 2 * FP32 * np.abs(reference), dtype)
+    launches = truncated_latents.launches(out.tensor, shape[1], truncation, seed=SEED, start=START)
+    return Case(launches, {"out": out})
 
 
 def forward_case(shape: tuple[int, int], dtype: torch.dtype, given: bool = False) -> Case:
@@ -130,6 +139,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "latents normal fp16 padded": partial(latent_case, "normal", (3, 104), 100, _HALF),
     "latents uniform": partial(latent_case, "uniform", (1, 1), 1, _FULL),
     "latents symmetric bf16, two tiles": partial(latent_case, "symmetric", (9, 300), 300, _BRAIN),
+    "latents truncated fp32": partial(truncated_case, (3, 21), 0.5, _FULL),
+    "latents truncated bf16, far": partial(truncated_case, (5, 16), 3.0, _BRAIN),
     "forward fp32, one element": partial(forward_case, (1, 1), _FULL),
     "forward fp32, odd": partial(forward_case, (70, 13), _FULL),
     "forward fp16, 100": partial(forward_case, (9, 100), _HALF),
