@@ -22,6 +22,7 @@ from kernels.conv_transpose.problem import Problem
 from kernels.geometry import Geometry
 from kernels.inspect.gate import Demand
 from kernels.launch import Launch
+from kernels.pointwise import configurations as pointwise
 
 BATCH = 1024
 # Inputs, weights and outputs, as pointers or as tensor maps.
@@ -178,16 +179,23 @@ def _latents() -> dict[str, Launch]:
 
 
 def _others() -> list[Configuration]:
-    """What is no layer: noise, reparameterisation and recurrent steps."""
+    """What is no layer: noise, reparameterisation, recurrent steps, elementwise work and moves."""
     products = recurrent.named_launches()
     streams = _latents() | reparam.named_launches()
-    return [
-        Configuration(name, launch, Demand(tensor_cores=True, wide=_present(launch, *_STEP)))
-        for name, launch in products.items()
-    ] + [
-        Configuration(name, launch, Demand(wide=_present(launch, *_STREAMED)))
-        for name, launch in streams.items()
-    ]
+    return (
+        [
+            Configuration(name, launch, Demand(tensor_cores=True, wide=_present(launch, *_STEP)))
+            for name, launch in products.items()
+        ]
+        + [
+            Configuration(name, launch, Demand(wide=_present(launch, *_STREAMED)))
+            for name, launch in streams.items()
+        ]
+        + [
+            Configuration(name, launch, Demand(wide=pointwise.wide_arguments(name, launch)))
+            for name, launch in pointwise.gated_launches().items()
+        ]
+    )
 
 
 # Tensors of these kernels that have a row of 16 bytes or more a sample.
