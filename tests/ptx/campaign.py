@@ -27,8 +27,8 @@ from tests.cases.conv_transpose import Case, Data, transposed
 from tests.ptx.equivalence import Proof
 from tests.ptx.mutants import OPERATORS, Mutant, mutants
 
-# A map small enough to be cheap, with inner and border positions; odd channels, several steps.
-_UP = transposed((1, 2), (2, 3), stride=(1, 2), padding=(0, 1))
+# Maps small enough to be cheap, whose positions have different numbers of taps along both axes.
+_UP = transposed((2, 2), (3, 3), stride=(2, 1), padding=1, output_padding=(1, 0))
 _MAP = transposed((2, 2), (4, 4), stride=2, padding=1)
 _SMALL = Tile(rows=16, columns=32, depth=32, warps=4, stages=3)
 _WIDE = Tile(rows=64, columns=32, depth=32, warps=4, stages=3)
@@ -46,13 +46,13 @@ class Target:
 
 TARGETS: Mapping[str, Target] = {
     "position_major sm_80": Target(
-        "position_major", Case("m", _UP(72, 20, activation="relu"), 5, _SMALL), 80
+        "position_major", Case("m", _UP(40, 20, activation="relu"), 17, _SMALL), 80
     ),
     "position_major sm_90": Target(
-        "position_major", Case("m", _UP(72, 20, activation="relu"), 61, _WIDE), 90
+        "position_major", Case("m", _UP(40, 20, activation="relu"), 65, _WIDE), 90
     ),
     "position_major sm_100": Target(
-        "position_major", Case("m", _UP(72, 20, activation="relu"), 61, _WIDE), 100
+        "position_major", Case("m", _UP(40, 20, activation="relu"), 65, _WIDE), 100
     ),
     "descriptors sm_90": Target(
         "descriptors", Case("m", _MAP(72, 32, activation="relu"), 15, _WIDE), 90

@@ -3,7 +3,9 @@
 No rule looks at what a run showed. Each holds on every path of the program:
 
 barrier: without the dropped barrier, every path to (or from) it still has another one before (or
-    after) anything that warps could see of each other.
+    after) anything that warps could see of each other; or between the barriers around it shared
+    memory is only read.
+group: a dropped commit puts copies into the next group, and every wait asks for both or for none.
 wait: every path has another wait for as few groups, before anything uses what was waited for, or
     had one since the last group was committed.
 fence: every path from the last one has no write that it could make visible, or every path to the
@@ -53,6 +55,8 @@ class Proof:
         opcode = ".".join(found.opcode)
         if mutant.operator == "drop" and _is_barrier(found):
             return "barrier" if self._barrier(mutant.place) else ""
+        if mutant.operator == "drop" and opcode == "cp.async.commit_group":
+            return "group" if self._group(mutant.place) else ""
         if mutant.operator in ("drop", "late") and opcode == "cp.async.wait_group":
             return "wait" if self._wait(mutant.place) else ""
         if mutant.operator == "drop" and opcode.startswith("fence.proxy.async"):
@@ -101,9 +105,54 @@ class Proof:
         return found.name in (*_ENGINES, "ldmatrix", "stmatrix", "bar", "barrier")
 
     def _barrier(self, place: int) -> bool:
+        def more_than_reads(found: Instruction) -> bool:
+            reads = found.name == "ldmatrix" or (found.name == "ld" and self.private)
+            if found.opcode[:3] == ("cp", "async", "wait_group"):
+                # A wait that changes nothing brings nothing into sight.
+                reads = self._wait(self.code.index(found))
+            return self._visible(found) and not reads
+
+        directions = (True, False)
         return any(
-            self._all_paths(place, forward, _is_barrier, self._visible) for forward in (True, False)
+            self._all_paths(place, forward, _is_barrier, self._visible) for forward in directions
+        ) or all(
+            self._all_paths(place, forward, _is_barrier, more_than_reads) for forward in directions
         )
+
+    def _group(self, place: int) -> bool:
+        """No older group is open, and no wait stands exactly between this group and the next."""
+
+        def form(found: Instruction) -> str:
+            return found.opcode[2] if found.opcode[:2] == ("cp", "async") else ""
+
+        def waits_for_all(found: Instruction) -> bool:
+            zero = form(found) == "wait_group" and found.operands[0].text == "0"
+            return zero or form(found) == "wait_all"
+
+        def commits(found: Instruction) -> bool:
+            return form(found) == "commit_group"
+
+        if not self._all_paths(place, False, waits_for_all, commits):
+            return False
+        waiting, seen = [(place + 1, 0)], set()
+        while waiting:
+            at, later = waiting.pop()
+            if (at, later) in seen or at >= len(self.code):
+                continue
+            seen.add((at, later))
+            found = self.code[at]
+            if commits(found):
+                later += 1
+            if form(found) == "wait_all":
+                continue
+            if form(found) == "wait_group":
+                left = int(found.operands[0].text)
+                if later == left:
+                    return False
+                if later > left:
+                    continue
+            waiting += [(following, later) for following in self.after[at]]
+        return True
 
     def _wait(self, place: int) -> bool:
         left = int(self.code[place].operands[0].text)
