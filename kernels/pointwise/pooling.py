@@ -67,10 +67,7 @@ def pool_kernel(
         acc = tl.full((BLOCK,), float("-inf"), tl.float32)
     else:
         acc = tl.zeros((BLOCK,), tl.float32)
-    if COUNT_OUTSIDE:
-        count = tl.full((BLOCK,), TAPS, tl.float32)
-    else:
-        count = tl.zeros((BLOCK,), tl.float32)
+    count = tl.full((BLOCK,), TAPS if COUNT_OUTSIDE else 0, tl.float32)
     for tap in range(TAPS):
         i_0 = o_0 * STRIDE_0 + DILATION_0 * (tap // (KERNEL_1 * KERNEL_2)) - PADDING_0
         i_1 = o_1 * STRIDE_1 + DILATION_1 * ((tap // KERNEL_2) % KERNEL_1) - PADDING_1
