@@ -42,7 +42,7 @@ class Context:
     def put(self, array: NDArray[Any]) -> Tensor:
         """Weights on the device, in float32, copied there once."""
         if id(array) not in self._weights:
-            self._weights[id(array)] = torch.tensor(array, device=self.device)
+            self._weights[id(array)] = torch.tensor(array, dtype=torch.float32, device=self.device)
         return self._weights[id(array)]
 
     def packed(self, array: Any, pack: Callable[[Any, torch.device], Packed]) -> Packed:
