@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.program.graph import Constant
+from engine.program.lowering.constants import shared
 from engine.program.lowering.context import Context
 from engine.program.lowering.errors import Refusal
 from engine.program.lowering.views import Atom, Dim, View, size_of, without_batch
@@ -23,9 +24,13 @@ def spread(context: Context, array: Array, view: View) -> Array:
         array = array.reshape(array.shape[array.ndim - view.rank :])
     array = array.reshape((1,) * (view.rank - array.ndim) + array.shape)
     sizes: list[int] = []
+    lengths: list[int] = []
     atoms: list[Atom] = []
     for dim, length, size in zip(view.dims, array.shape, shape, strict=True):
         inside = without_batch(dim)
+        if length != 1 and not inside and size == length:
+            array, length = shared(array, len(lengths)), 1
+        lengths.append(length)
         if length not in (1, size) or (length != 1 and len(inside) != len(dim)):
             raise Refusal(f"a constant of shape {list(array.shape)} does not fit {list(shape)}")
         atoms.extend(inside)
@@ -37,13 +42,17 @@ def spread(context: Context, array: Array, view: View) -> Array:
 
 def constant_view(context: Context, array: Array, like: View) -> View:
     """A tensor of the model that every sample shares, as a value of its own."""
-    sizes = (1,) * (like.rank - array.ndim) + array.shape
-    rest = [axis for axis in range(len(sizes)) if axis != like.batch_axis]
+    like = like.with_dims([()] * (array.ndim - like.rank) + list(like.dims))
+    array = array.reshape((1,) * (like.rank - array.ndim) + array.shape)
     at = like.batch_axis
-    if at is not None and sizes[at] != 1:
-        raise Refusal("a constant differs from sample to sample")
+    if at is not None and array.shape[at] != 1:
+        if array.shape[at] != like.shape[at]:
+            raise Refusal(f"a constant of shape {list(array.shape)} does not fit the batch")
+        array = shared(array, at)
+    sizes = array.shape
+    rest = [axis for axis in range(len(sizes)) if axis != at]
     order = [*rest[1:], *rest[:1]] if at in (0, None) and len(sizes) >= 4 else rest
-    laid = array.reshape(sizes).transpose([*order, *([at] if at is not None else [])])
+    laid = array.transpose([*order, *([at] if at is not None else [])])
     value = laid.reshape([sizes[axis] for axis in order]).astype(np.float64)
     name = context.emit(Constant, [], value.shape, value=value)
     return context.fresh(name, order, sizes, like)

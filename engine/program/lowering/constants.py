@@ -46,28 +46,31 @@ class Const:
         return float(self.array.reshape(-1)[0])
 
     def per_sample(self, batch: int) -> Array:
-        """The tensor with axes of the batch's size cut to 1.
+        """The tensor with axes that stand for a free batch cut to 1.
 
         Raises Refusal if its numbers depend on the sample or on the batch.
         """
-        first = _collapse(self.array, batch)
+        if batch != BATCHES[0]:
+            return self.array
+        first = _cut(self.array, BATCHES[0])
         if self.other is not None:
-            second = _collapse(self.other, BATCHES[1])
+            second = _cut(self.other, BATCHES[1])
             if first.shape != second.shape or not np.array_equal(first, second):
                 raise Refusal("it computes with the size of the batch")
         return first
 
 
-def _collapse(array: Array, batch: int) -> Array:
+def shared(array: Array, axis: int) -> Array:
+    """An array with an axis of the batch cut to 1. Raises Refusal if the samples differ."""
+    first: Array = np.take(array, [0], axis=axis)
+    if array.strides[axis] != 0 and not np.array_equal(np.broadcast_to(first, array.shape), array):
+        raise Refusal("a constant differs from sample to sample")
+    return first
+
+
+def _cut(array: Array, batch: int) -> Array:
     for axis, size in enumerate(array.shape):
-        if size != batch or batch == 1:
-            continue
-        first = np.take(array, [0], axis=axis)
-        if array.strides[axis] != 0 and not np.array_equal(
-            np.broadcast_to(first, array.shape), array
-        ):
-            raise Refusal("a constant differs from sample to sample")
-        array = first
+        array = shared(array, axis) if size == batch else array
     return array
 
 

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from engine.core.errors import ExportError
 from engine.program.graph import Program
+from engine.program.lowering.broadcasting import constant_view
 from engine.program.lowering.constants import Const, evaluate
 from engine.program.lowering.context import Context, Tensor
 from engine.program.lowering.errors import Refusal
@@ -19,6 +20,7 @@ from engine.program.lowering.outputs import bind_output, finish
 from engine.program.lowering.passes import simplify
 from engine.program.lowering.read import label, read
 from engine.program.lowering.rules import RULES
+from engine.program.lowering.views import View
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -31,6 +33,8 @@ _NOISE = (
     "Multinomial",
     "Bernoulli",
 )
+# Numbers for each sample up to which constants of the batch are computed with.
+_LARGEST_CONSTANT = 512
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 _CONTROL = ("If", "Loop", "Scan")
 _DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -102,12 +106,21 @@ def _lower_node(node: ir.Node, context: Context) -> Sequence[Tensor]:
     known = [tensor for tensor in read_node.inputs if isinstance(tensor, Const)]
     if len(known) == sum(tensor is not None for tensor in read_node.inputs):
         constants = [t if isinstance(t, Const) else None for t in read_node.inputs]
-        return evaluate(node, constants, context.opsets)
+        return [_kept(made, context) for made in evaluate(node, constants, context.opsets)]
     rule = RULES.get(node.op_type)
     if rule is None:
         raise Refusal("a Program has no operation for it")
     made = rule(read_node, context)
     return made if isinstance(made, (list, tuple)) else [made]  # type: ignore[list-item]
+
+
+def _kept(made: Const, context: Context) -> Tensor:
+    """What is large for each sample of a free batch becomes a value, before it is spelt out."""
+    batch = context.batch.size
+    if made.other is None or made.array.size <= _LARGEST_CONSTANT * batch:
+        return made
+    dims = tuple((context.batch,) if size == batch else () for size in made.array.shape)
+    return constant_view(context, made.per_sample(batch), View("", (), dims))
 
 
 def _branch(node: ir.Node, context: Context) -> Sequence[Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.program.graph import Concat, Constant, Recurrent
-from engine.program.lowering.constants import Const
+from engine.program.lowering.constants import Const, shared
 from engine.program.lowering.context import Context, Tensor
 from engine.program.lowering.errors import Refusal
 from engine.program.lowering.node import Node
@@ -96,7 +96,8 @@ def _initial(node: Node, context: Context, index: int, layout: int, hidden: int)
 
 def _zero(state: Tensor | None, context: Context) -> bool:
     if isinstance(state, View):
-        return False
+        source = context.draft.producer(state.value)
+        return isinstance(source, Constant) and not source.value.any()
     return state is None or not state.per_sample(context.batch.size).any()
 
 
@@ -109,9 +110,9 @@ def _state(state: Tensor | None, context: Context, index: int, layout: int, hidd
         return context.arrange(one, [2])
     numbers = np.zeros(hidden)
     if state is not None:
-        numbers = state.per_sample(context.batch.size).astype(np.float64)
+        numbers = shared(state.per_sample(context.batch.size), 0 if layout else 1)
         numbers = np.moveaxis(numbers, 1 if layout else 0, 0)[index].reshape(hidden)
-    return context.emit(Constant, [], (hidden,), value=numbers)
+    return context.emit(Constant, [], (hidden,), value=numbers.astype(np.float64))
 
 
 def _join(context: Context, names: list[str], shape: tuple[int, ...]) -> str:

@@ -168,6 +168,15 @@ def test_a_fixed_batch_of_several_must_run_through_the_graph() -> None:
         lower(model(nodes, {"x": [4, 6]}, {"shape": [2, 2, 6]}))
 
 
+def test_a_channel_count_equal_to_a_fixed_batch_is_no_batch() -> None:
+    nodes = [node("Conv", ["x", "w", "b"], "c"), node("Mul", ["c", "k"], "y")]
+    constants = {"w": floats(4, 4, 1, 1), "b": floats(4), "k": np.repeat(floats(1, 4, 1, 1), 4, 0)}
+    assert kinds(agree(model(nodes, {"x": [4, 4, 2, 2]}, constants), batch=4)) == ["convolution"]
+    constants["k"] = floats(4, 4, 1, 1)
+    with pytest.raises(ExportError, match="'node_y' \\(Mul\\): a constant differs from sample to"):
+        lower(model(nodes, {"x": [4, 4, 2, 2]}, constants))
+
+
 def test_an_input_that_all_samples_share() -> None:
     proto = model([node("Mul", ["x", "s"], "y")], {"x": [BATCH, 3, 4, 4], "s": [1, 3, 1, 1]})
     program = agree(proto)

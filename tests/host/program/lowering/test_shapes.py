@@ -149,18 +149,19 @@ def test_expand_and_tile() -> None:
     agree(model(nodes, {"z": [BATCH, 3]}, constants))
 
 
-def test_constants_that_grow_with_the_batch() -> None:
+@pytest.mark.parametrize("width", [3, 512])
+def test_constants_that_grow_with_the_batch(width: int) -> None:
     """A learned start that is expanded to the batch, as in StyleGAN."""
     nodes = [
         node("Shape", ["z"], "s", start=0, end=1),
         node("Concat", ["s", "rest"], "target", axis=0),
         node("Expand", ["start", "target"], "e"),
-        node("Mul", ["e", "z4"], "y"),
+        node("Relu", ["e"], "r"),
         node("Unsqueeze", ["z", "axes"], "z4"),
+        node("Mul", ["r", "z4"], "y"),
     ]
-    nodes = [*nodes[:3], nodes[4], nodes[3]]
-    constants = {"rest": [3, 2, 4], "start": floats(1, 3, 2, 4), "axes": [2, 3]}
-    agree(model(nodes, {"z": [BATCH, 3]}, constants))
+    constants = {"rest": [width, 2, 4], "start": floats(1, width, 2, 4), "axes": [2, 3]}
+    agree(model(nodes, {"z": [BATCH, width]}, constants))
 
 
 def test_numbers_that_depend_on_the_batch_are_refused() -> None:
