@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import torch
 
-from kernels import latents, matmul_baseline, recurrent, reparam
+from kernels import latents, matmul_baseline, recurrent, reparam, sampler, truncated_latents
 from kernels.conv_transpose import planner
 from kernels.conv_transpose.design import Design, Tile
 from kernels.conv_transpose.designs import load_design
@@ -179,9 +179,10 @@ def _latents() -> dict[str, Launch]:
 
 
 def _others() -> list[Configuration]:
-    """What is no layer: noise, reparameterisation, recurrent steps, elementwise work and moves."""
+    """What is no layer: noise, recurrent steps, tokens, elementwise work and moves."""
     products = recurrent.named_launches()
-    streams = _latents() | reparam.named_launches()
+    streams = _latents() | truncated_latents.named_launches()
+    streams |= reparam.named_launches() | sampler.named_launches()
     return (
         [
             Configuration(name, launch, Demand(tensor_cores=True, wide=_present(launch, *_STEP)))
@@ -201,7 +202,7 @@ def _others() -> list[Configuration]:
 # Tensors of these kernels that have a row of 16 bytes or more a sample.
 _STEP = ("x_ptr", "h_ptr", "weight_ptr")
 _STREAMED = (
-    *("out_ptr", "mean_ptr", "logvar_ptr", "eps_ptr", "z_ptr"),
+    *("logits_ptr", "out_ptr", "mean_ptr", "logvar_ptr", "eps_ptr", "z_ptr"),
     *("z_grad_ptr", "mean_grad_ptr", "logvar_grad_ptr", "eps_grad_ptr"),
 )
 

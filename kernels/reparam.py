@@ -237,7 +237,6 @@ def named_launches() -> dict[str, Launch]:
     for name, shape, dtype in (
         ("latent 128 fp16", (1024, 128), torch.float16),
         ("latent 100 fp32", (1024, 100), torch.float32),
-        ("latent 16 bf16", (4096, 16), torch.bfloat16),
         ("latent 4x32x32 bf16", (64, 4096), torch.bfloat16),
     ):
         a, b, c, d, e = (torch.empty(shape, dtype=dtype, device="meta") for _ in range(5))
