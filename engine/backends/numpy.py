@@ -25,8 +25,8 @@ from engine.program.execute import execute
 
 _BATCH_SIZE = 8
 _NOTE = (
-    "numpy runs the model in float64 and without any tuning: the reference and the last resort, "
-    "hundreds of times slower than a backend made for speed"
+    "numpy runs the model in float64 and without any tuning: it is the reference and the last "
+    "resort, not made for speed"
 )
 
 

@@ -29,7 +29,8 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["export.onnx", "export.tensorrt", "training", "training.evaluate", "engine"]
+    "module",
+    ["export.onnx", "export.gen", "export.tensorrt", "training", "training.evaluate", "engine"],
 )
 def test_help_works(module: str) -> None:
     result = run(module, "--help")
@@ -41,6 +42,7 @@ def test_help_works(module: str) -> None:
     ("arguments", "extra"),
     [
         (("export.onnx", "{checkpoint}"), "torch,onnx"),
+        (("export.gen", "{checkpoint}"), "torch,onnx"),
         (("export.tensorrt", "{checkpoint}"), "torch,onnx"),
         (("training", "dcgan", "--data", "digits", "-o", "{new}"), "train"),
         (("training.evaluate", "{checkpoint}", "--data", "digits"), "train"),
