@@ -100,6 +100,9 @@ class Proof:
             shared = any(part.startswith("shared") for part in found.opcode)
             parameter = found.opcode[1] == "param"
             return shared or (not parameter and (not self.private or found.name in ("atom", "red")))
+        if found.opcode[:3] == ("mbarrier", "arrive", "expect_tx"):
+            # Its phase cannot complete before a copy that is issued later has landed.
+            return False
         if found.name == "cp":
             return not ".".join(found.opcode).endswith("commit_group")
         return found.name in (*_ENGINES, "ldmatrix", "stmatrix", "bar", "barrier")
@@ -176,7 +179,8 @@ class Proof:
             return found.opcode[:3] == ("fence", "proxy", "async") and found.guard is None
 
         def writes(found: Instruction) -> bool:
-            return found.name in ("st", "stmatrix", "cp", "atom", "red", "tensormap")
+            copies = found.opcode[:3] in (("cp", "async", "ca"), ("cp", "async", "cg"))
+            return copies or found.name in ("st", "stmatrix", "atom", "red", "tensormap")
 
         def engines(found: Instruction) -> bool:
             return found.name in ("wgmma", "tcgen05", "cp", "mbarrier", "bar", "barrier")
