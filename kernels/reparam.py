@@ -9,8 +9,8 @@ eps is made in the kernel from (seed, sample, element), so it is never stored: t
 makes the same numbers again. Arithmetic is fp32 whatever the inputs are.
 
 Bytes for n = batch * size elements of b bytes: forward reads mu and logvar and writes z, 3nb;
-backward reads mu, logvar and dz and writes two gradients, 5nb. Unfused PyTorch (randn_like, five
-operations for z, seven for kl) moves about 11nb for z and 15nb for kl, and keeps 3nb for backward.
+backward reads mu, logvar and dz and writes two gradients, 5nb. Unfused PyTorch (randn_like and
+four operations for z, six for kl) moves 11nb for z and 13nb for kl, and keeps eps for backward.
 
 Not worth it on a CPU, nor where eps has to come from `torch.randn` for comparison with other code:
 then the launch saves little over a compiled pointwise graph.
