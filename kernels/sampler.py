@@ -5,8 +5,10 @@
 One program takes a few samples. It reads logits [batch, tokens] of b bytes three times (largest,
 sum, draw), and 32 times more to find the k-th largest, after the first time from cache: from memory
 batch * tokens * b bytes. Unfused PyTorch (division, topk, masked_fill, softmax, multinomial)
-goes over them at least eight times. For vocabularies beyond some 10,000 tokens and small batches, where one program
-reads alone for long, a split of the row over programs would be faster.
+goes over them at least eight times.
+
+Not for vocabularies beyond some 10,000 tokens with small batches, where one program reads alone for
+long: there a split of the row over programs would be faster.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 Block b of sample i gives its elements 4b .. 4b + 3. Uniforms are the same bits as those of numpy,
 normals agree to 1e-6. A kernel that wants the latents of a tile of samples calls `latent_tile`
 instead of loading them: a normal costs about 50 instructions (counted in the binaries of
-`kernels.latents`), so it pays where a tile is used by few programs (a first layer with few column tiles), and not where many
-programs would make the same latents again.
+`kernels.latents`), so it pays where a tile is used by few programs (a first layer with few column
+tiles), and not where many programs would make the same latents again.
 
 Numbers of 64 bits (seed, sample) come to a kernel as two int32 words: `join_words` puts them
 together, and sample + row carries into the high word as it must.
