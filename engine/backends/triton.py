@@ -55,7 +55,7 @@ class TritonBackend(Backend):
         opened = open_programs(artifact)
         self.spec = opened.spec
         self._session: Session | None = Session(
-            opened, self.device, self.precision, options.batch_size
+            opened, self.device, self.precision, options.batch_size, artifact.path
         )
         self.batch_size = self._session.batch_size
 
@@ -131,6 +131,8 @@ class TritonBackend(Backend):
 
     def close(self) -> None:
         """Free buffers, weights and graphs."""
+        if self._session is not None:
+            self._session.close()
         self._session = None
 
     def _run(self, entry_point: str, images: str | None, inputs: Inputs) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 import torch
 
+from engine.backends._triton.ahead import AheadOfTime
 from engine.backends._triton.cuda_graph import CudaGraphs
 from engine.backends._triton.network import Network
 from engine.core.errors import OptionError
@@ -25,7 +27,14 @@ _SHARE_OF_MEMORY = 0.5
 class Session:
     """Plans, networks and CUDA graphs of a generator at one batch size, on one device."""
 
-    def __init__(self, gen: Gen, device: str, precision: str, batch_size: int | None) -> None:
+    def __init__(
+        self,
+        gen: Gen,
+        device: str,
+        precision: str,
+        batch_size: int | None,
+        artifact: Path | None = None,
+    ) -> None:
         self._gen = gen
         self._device = torch.device(device)
         self._operand = cast(Operand, precision)
@@ -33,6 +42,7 @@ class Session:
         self._captured: dict[int, torch.cuda.CUDAGraph | None] = {}
         self._graphs = CudaGraphs() if device == "cuda" else None
         self._notes: list[str] = []
+        self._ahead = AheadOfTime(artifact, self._device)
         memory = None
         if device == "cuda":
             memory = int(_SHARE_OF_MEMORY * torch.cuda.mem_get_info()[0])
@@ -49,7 +59,7 @@ class Session:
     def notes(self) -> tuple[str, ...]:
         """What the networks made so far have to tell, each once."""
         told = [note for network in self._networks.values() for note in network.notes]
-        return tuple(dict.fromkeys((*self._notes, *told)))
+        return tuple(dict.fromkeys((*self._notes, *self._ahead.notes, *told)))
 
     def network(self, entry_point: str, images: str | None) -> Network:
         """The network of an entry point; `images` names the output that is wanted as uint8."""
@@ -62,12 +72,18 @@ class Session:
 
     def launch(self, network: Network) -> None:
         """Run a network on what lies in its inputs: its CUDA graph where there is one."""
-        with self._memory():
+        with self._memory(), self._ahead.launching():
             graph = self._capture(network)
             if graph is None:
                 network.launch()
             else:
                 graph.replay()
+
+    def close(self) -> None:
+        """Free graphs, buffers and binaries, in that order."""
+        self._captured.clear()
+        self._networks.clear()
+        self._ahead.close()
 
     def _capture(self, network: Network) -> torch.cuda.CUDAGraph | None:
         if self._graphs is None:
