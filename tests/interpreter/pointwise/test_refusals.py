@@ -35,7 +35,7 @@ def test_tensors(tensor: Any, error: type[Exception], message: str) -> None:
 
 
 def test_without_gpu_and_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kernels.arguments.interpreting", lambda: False)
+    monkeypatch.setattr("kernels.launch.interpreting", lambda: False)
     with pytest.raises(ValueError, match="on cpu; Triton kernels need a GPU"):
         reduction.softmax(X)
 
