@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from engine import Engine
 from engine.backends._triton.network import Network
@@ -16,7 +18,7 @@ from engine.backends._triton.session import Session
 from engine.core.errors import NumericalError, OptionError
 from engine.images import to_uint8
 from engine.program import gen
-from tests.cases.small_programs import GENERATORS, dcgan
+from tests.cases.small_programs import GENERATORS, dcgan, weights
 
 # Relative to outputs of size 1: a few roundings of the operand's type (2^-11, 2^-8, 2^-24) a layer,
 # for five layers at most, each magnified by sums that cancel.
@@ -137,6 +139,47 @@ def test_what_runs_otherwise_is_told(files: dict[str, Path]) -> None:
     engine.generate(1)
     assert "Triton's interpreter" in engine.explain()
     assert "through torch" not in engine.explain()
+
+
+def strangers_onnx(path: Path) -> Path:
+    """Gemm, batch norm, ReLU, a transposed convolution and tanh, in channels first."""
+    arrays = {
+        "w": weights(1, 6, 16),
+        "scale": weights(2, 4) + 1,
+        "shift": weights(3, 4),
+        "mean": weights(4, 4),
+        "variance": weights(5, 4) ** 2 + 0.5,
+        "k": weights(6, 4, 3, 4, 4),
+        "shape": np.array([-1, 4, 2, 2]),
+    }
+    nodes = [
+        helper.make_node("Gemm", ["z", "w"], ["h"]),
+        helper.make_node("Reshape", ["h", "shape"], ["m"]),
+        helper.make_node("BatchNormalization", ["m", "scale", "shift", "mean", "variance"], ["n"]),
+        helper.make_node("Relu", ["n"], ["r"]),
+        helper.make_node("ConvTranspose", ["r", "k"], ["u"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Tanh", ["u"], ["x"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "stranger",
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, ["n", 6])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 4, 4])],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, path)
+    return path
+
+
+def test_a_strangers_onnx_file_is_lowered_and_run(tmp_path: Path) -> None:
+    path = strangers_onnx(tmp_path / "stranger.onnx")
+    engine = opened(path, "fp32")
+    assert "through torch" not in engine.explain()
+    wanted = Engine(path, backend="onnxruntime")
+    difference = engine.generate(3, output="float32") - wanted.generate(3, output="float32")
+    assert np.abs(difference).max() <= BOUNDS["fp32"]
+    assert np.abs(engine.generate(3).astype(int) - wanted.generate(3)).max() <= 1
 
 
 class NoGraphs:
