@@ -141,7 +141,8 @@ class Context:
         )
         spatial = at in (0, None) and view.rank >= 4
         last = [*rest[1:], *rest[:1]] if spatial else rest
-        if not whole:
+        # What a linear layer makes as one vector can be made in any order: its columns follow.
+        if not whole or (spatial and len(self.draft.shape(view.value)) == 1):
             return last
         # Axes of size 1 go where the usual order has them, if it is no other for the rest.
         if [axis for axis in last if axis in full] == full:

@@ -17,6 +17,8 @@ _FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
 _INTEGERS = ("INT32", "INT64")
 # Where LSTM and GRU have the batch, by input, with layout 0 and 1.
 _RECURRENT = {0: (1, 0), 5: (1, 0), 6: (1, 0)}
+# Nodes whose output has the axes of their input: the states of two layers are cut out of one.
+_SAME_AXES = ("Slice", "Split", "Identity", "Cast")
 
 
 def batch_axes(
@@ -114,11 +116,15 @@ def _free_axis(name: str, sizes: Sizes) -> int | None:
 
 
 def _usual_axis(value: ir.Value) -> int:
-    """The axis that holds the batch, by what reads the input."""
-    for node, index in value.uses():
-        if node.op_type in ("LSTM", "GRU") and index in _RECURRENT:
-            layout = node.attributes.get("layout")
-            return _RECURRENT[index][0 if layout is None else layout.as_int()]
+    """The axis that holds the batch, by the recurrent node that reads the input or parts of it."""
+    waiting = [value]
+    while waiting:
+        for node, index in waiting.pop().uses():
+            if node.op_type in ("LSTM", "GRU") and index in _RECURRENT:
+                layout = node.attributes.get("layout")
+                return _RECURRENT[index][0 if layout is None else layout.as_int()]
+            if node.op_type in _SAME_AXES and index == 0:
+                waiting.extend(node.outputs)
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from onnx import TensorProto
 
-from engine.program.graph import Activation, Elementwise, PRelu
+from engine.program.graph import Activation, Elementwise, Embedding, PRelu
 from engine.program.lowering.broadcasting import spread
 from engine.program.lowering.context import Context, Tensor
 from engine.program.lowering.errors import Refusal
@@ -121,7 +121,15 @@ def cast(node: Node, context: Context) -> View:
     to = node.integer("to")
     if (view.dtype == "float32" and to in _FLOATS) or (view.dtype == "int64" and to in _INTEGERS):
         return view
+    if to in (*_INTEGERS, TensorProto.BOOL) and _holds_whole_numbers(context, view):
+        return view
     raise Refusal(f"a cast of {view.dtype} to {TensorProto.DataType.Name(to)} is not supported")
+
+
+def _holds_whole_numbers(context: Context, view: View) -> bool:
+    """Rows of a table of 0 and 1: a one-hot vector, which exporters cast to and fro."""
+    source = context.draft.producer(view.value)
+    return isinstance(source, Embedding) and bool(np.isin(source.table, (0, 1)).all())
 
 
 def elementwise(context: Context, view: View, function: Activation) -> View:

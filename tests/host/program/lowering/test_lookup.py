@@ -10,10 +10,15 @@ from tests.host.program.lowering.support import BATCH, agree, floats, kinds, mod
 LABELS = {"z": [BATCH, 4], "labels": [BATCH]}
 
 
-@pytest.mark.parametrize("way", ["OneHot", "Equal", "Scatter", "Gather"])
+@pytest.mark.parametrize("way", ["OneHot", "Cast", "Equal", "Scatter", "Gather"])
 def test_labels_become_rows(way: str) -> None:
     steps = {
         "OneHot": [node("OneHot", ["labels", "depth", "values"], "rows")],
+        "Cast": [
+            node("OneHot", ["labels", "depth", "values"], "f"),
+            node("Cast", ["f"], "i", to=7),
+            node("Cast", ["i"], "rows", to=1),
+        ],
         "Gather": [node("Gather", ["eye", "labels"], "rows")],
         "Equal": [
             node("Unsqueeze", ["labels", "last"], "u"),

@@ -78,6 +78,16 @@ def test_a_fixed_batch_is_found_where_the_operator_has_it() -> None:
     assert [value.shape for value in program.inputs] == [(1, 5), (6, 4)]
 
 
+def test_a_fixed_batch_is_found_behind_a_slice_of_the_states() -> None:
+    nodes = [
+        node("Slice", ["h0", "one", "two"], "h1"),
+        node("GRU", ["x", "w", "r", "b", "", "h1"], ["y"], hidden_size=5),
+    ]
+    constants = {**weights("GRU", 1), "one": [1], "two": [2]}
+    program = agree(model(nodes, {"x": [6, 1, 4], "h0": [2, 1, 5]}, constants))
+    assert [value.layout.batch for value in program.inputs] == [1, 1]
+
+
 REFUSED = {
     "activations": ({"activations": ["Relu", "Tanh"]}, "activations .* are not supported"),
     "clip": ({"clip": 3.0}, "clip=3.0 is not supported"),

@@ -64,6 +64,32 @@ def test_a_map_that_two_branches_read_is_laid_out_once() -> None:
     assert kinds(program) == ["linear", "reshape", "convolution", "add"]
 
 
+def test_a_conditional_norm_between_a_linear_layer_and_a_map() -> None:
+    """Class-conditional batch norm: a scale of its own for each sample."""
+    nodes = [
+        node("Gemm", ["z", "w"], "a"),
+        node("Reshape", ["a", "shape"], "m"),
+        node("Gemm", ["z", "g"], "s"),
+        node("Unsqueeze", ["s", "axes"], "s4"),
+        node("Mul", ["m", "s4"], "n"),
+        conv("y", "n", "v"),
+    ]
+    constants = {
+        "w": floats(5, 24),
+        "shape": [0, 4, 2, 3],
+        "g": floats(5, 4),
+        "axes": [2, 3],
+        "v": floats(4, 2, 3, 3),
+    }
+    program = agree(model(nodes, {"z": [BATCH, 5]}, constants))
+    assert [kind for kind in kinds(program) if kind != "reshape"] == [
+        "linear",
+        "linear",
+        "binary",
+        "convolution",
+    ]
+
+
 def test_the_shape_that_torchscript_computes() -> None:
     """x.view(x.size(0), -1) as Shape, Gather, Unsqueeze, Concat, Reshape."""
     nodes = [
