@@ -7,7 +7,14 @@ from typing import cast
 
 from kernels.conv_transpose.design import Design
 
-DESIGNS = ("position_major", "shifted_grid", "grouped_columns", "descriptors", "general")
+DESIGNS = (
+    "position_major",
+    "position_rows",
+    "shifted_grid",
+    "grouped_columns",
+    "descriptors",
+    "general",
+)
 
 
 def load_design(name: str) -> Design:

@@ -59,6 +59,7 @@ LEVELS: tuple[Level, ...] = (
     Level(
         {
             "position_major": "rows are samples at one position: only taps inside the map run",
+            "position_rows": "rows are positions of one phase, taps outside the map masked by row",
             "shifted_grid": "rows are positions: phases share the inputs they read",
             "descriptors": "rows are boxes of positions, copied without addresses (TMA)",
         }

@@ -38,6 +38,7 @@ import triton.language as tl
 
 from kernels.conv_transpose.axis import axis_constants, axis_taps
 from kernels.conv_transpose.design import Packed, Tile, Work
+from kernels.conv_transpose.finish import finish_tile
 from kernels.conv_transpose.packing import (
     ceil_to,
     image_constants,
@@ -46,7 +47,6 @@ from kernels.conv_transpose.packing import (
     type_bytes,
 )
 from kernels.conv_transpose.problem import Problem
-from kernels.jit.epilogue import activate, convert
 from kernels.launch import LARGEST_OFFSET, Launch, interpreting
 
 if TYPE_CHECKING:
@@ -207,33 +207,23 @@ def position_major_kernel(
                 x_offset += tl.where(plane_ends, x_next_0, 0)
                 w_offset += tl.where(plane_ends, w_next_0, 0)
 
-    # All columns of a large tile at once would not leave registers for the epilogue: it spills.
-    PARTS: tl.constexpr = (4 if OUTPUT == "fp32" else 2) if BLOCK_M * BLOCK_N >= 32768 else 1
-    PART: tl.constexpr = BLOCK_N // PARTS
-    parts = (acc, acc)
-    if PARTS > 1:
-        parts = _halves(acc)
-    if PARTS > 2:
-        parts = _halves(parts[0]) + _halves(parts[1])
     out_rows = samples * (OUT_0 * OUT_1 * OUT_2 * COUT) + position * COUT
-    for part in tl.static_range(PARTS):
-        offs_c = columns + part * PART + tl.arange(0, PART)
-        scale = tl.load(scale_ptr + offs_c)
-        shift = tl.load(shift_ptr + offs_c)
-        value = parts[part] * scale[None, :] + shift[None, :]
-        value = convert(activate(value, ACTIVATION, SLOPE), OUTPUT, IMAGE_SCALE, IMAGE_SHIFT)
-        mask = mask_n[:, None]
-        if COUT != COUT_PADDED:
-            mask = mask & (offs_c < COUT)[None, :]
-        tl.store(out_ptr + out_rows[:, None] + offs_c[None, :], value, mask=mask)
-
-
-@triton.jit
-def _halves(tile):
-    """The left and the right columns of a tile."""
-    ROWS: tl.constexpr = tile.shape[0]
-    COLUMNS: tl.constexpr = tile.shape[1]
-    return tile.reshape(ROWS, 2, COLUMNS // 2).permute(0, 2, 1).split()
+    finish_tile(
+        acc,
+        out_rows,
+        mask_n,
+        columns,
+        scale_ptr,
+        shift_ptr,
+        out_ptr,
+        COUT,
+        COUT_PADDED,
+        ACTIVATION,
+        SLOPE,
+        OUTPUT,
+        IMAGE_SCALE,
+        IMAGE_SHIFT,
+    )
 
 
 def refuses(problem: Problem, architecture: int) -> str | None:

@@ -155,6 +155,17 @@ GENERAL = (
 # What designs with samples as rows run.
 CASES = DCGAN + GEOMETRIES + CHANNELS + EPILOGUES + OPERANDS
 
+# What designs with positions as rows run beyond CASES: tiles over several samples and phases.
+ROWS = (
+    *(
+        replace(case, tile=replace(case.tile, rows=max(64, case.tile.rows)))
+        for case in (*DCGAN, *GEOMETRIES, *CHANNELS, *OPERANDS)
+    ),
+    Case("rows-7x7", forward((6, 5), (7, 7), stride=2, padding=3)(8, 16), 2),
+    Case("rows-2d-stride-3", forward((7, 8), (3, 2), stride=(3, 2), padding=1)(16, 8), 3),
+    Case("rows-cut", forward((9,), (2,), stride=3, dilation=2)(8, 8, activation="tanh"), 1),
+)
+
 
 @dataclass
 class Data:

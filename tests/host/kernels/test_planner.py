@@ -27,6 +27,7 @@ SECOND = up(4, 512, 256)
 THIRD = up(8, 256, 128)
 FOURTH = up(16, 128, 64)
 VOCODER = Problem(Geometry.transposed((256,), (16,), 8, 4), 512, 256)
+DOWN = Problem(Geometry.forward((64, 64), (3, 3), 2, 1), 128, 256)
 IMAGE = Problem(Geometry.transposed((32, 32), (4, 4), 2, 1), 64, 3, output="uint8")
 DESIGNS = {name for level in LEVELS for name in level.designs}
 DEPTHWISE = Problem(Geometry.forward((8, 8), (3, 3), padding=1), 32, 32, groups=32)
@@ -43,6 +44,7 @@ DEPTHWISE = Problem(Geometry.forward((8, 8), (3, 3), padding=1), 32, 32, groups=
         (FIRST, 1, "position_major"),
         (THIRD, 1, "shifted_grid"),
         (VOCODER, 1, "shifted_grid"),
+        (DOWN, 1, "position_rows"),
         (DEPTHWISE, 1024, "general"),
     ],
     ids=[
@@ -54,6 +56,7 @@ DEPTHWISE = Problem(Geometry.forward((8, 8), (3, 3), padding=1), 32, 32, groups=
         "one-latent",
         "one-sample",
         "vocoder",
+        "strided",
         "depthwise",
     ],
 )
@@ -120,6 +123,7 @@ def test_work_counted_by_hand() -> None:
     ("design", "problem", "tile"),
     [
         ("position_major", SECOND, Tile(64, 64, 64)),
+        ("position_rows", THIRD, Tile(128, 64, 64)),
         ("shifted_grid", THIRD, Tile(128, 64, 64)),
         ("grouped_columns", IMAGE, Tile(64, 32, 64, group=5)),
         ("descriptors", THIRD, Tile(64, 64, 64)),

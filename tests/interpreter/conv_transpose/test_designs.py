@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kernels.conv_transpose.designs import load_design
-from tests.cases.conv_transpose import CASES, GENERAL, Case, check, make, pack
+from tests.cases.conv_transpose import CASES, GENERAL, ROWS, Case, check, make, pack
 
 
 def run(design_name: str, case: Case, algorithm: str | None = None) -> None:
@@ -17,6 +17,11 @@ def run(design_name: str, case: Case, algorithm: str | None = None) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_position_major(case: Case) -> None:
     run("position_major", case)
+
+
+@pytest.mark.parametrize("case", ROWS, ids=lambda case: case.id)
+def test_position_rows(case: Case) -> None:
+    run("position_rows", case)
 
 
 @pytest.mark.parametrize("case", GENERAL, ids=lambda case: case.id)
