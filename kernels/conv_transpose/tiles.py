@@ -69,6 +69,9 @@ _PHASES = (
     Tile(rows=16, columns=32, depth=64, warps=2),
 )
 
+# A step of 32 at 128 columns spills on sm_120.
+_PHASES_SINGLE = (Tile(rows=128, columns=128, depth=16), *_SINGLE[1:])
+
 # Columns are a chunk of an image row, and a program walks over `group` of them: whole rows load
 # every input once, shorter stretches make more programs of small batches.
 _WHOLE_ROW = 1024
@@ -82,7 +85,7 @@ _IMAGE = (
 )
 _IMAGE_SINGLE = (
     Tile(rows=128, columns=32, depth=32, group=_WHOLE_ROW),
-    Tile(rows=64, columns=32, depth=32, warps=4, group=4),
+    Tile(rows=64, columns=32, depth=32, group=4),
     Tile(rows=16, columns=32, depth=32, warps=4, group=1),
 )
 
@@ -90,6 +93,7 @@ _IMAGE_SINGLE = (
 _BOXES = (
     Tile(rows=256, columns=128, depth=64),
     Tile(rows=128, columns=128, depth=64, warps=4, stages=4),
+    Tile(rows=256, columns=64, depth=64, warps=4),
     Tile(rows=128, columns=64, depth=64, warps=4, stages=4),
     Tile(rows=64, columns=64, depth=64, warps=4, stages=4),
 )
@@ -101,7 +105,7 @@ TILES: Mapping[tuple[str, int], Mapping[int, tuple[Tile, ...]]] = {
     ("position_rows", 2): {80: _HALF},
     ("position_rows", 4): {80: _SINGLE},
     ("shifted_grid", 2): {80: _PHASES},
-    ("shifted_grid", 4): {80: _SINGLE},
+    ("shifted_grid", 4): {80: _PHASES_SINGLE},
     ("grouped_columns", 2): {80: _IMAGE},
     ("grouped_columns", 4): {80: _IMAGE_SINGLE},
     ("descriptors", 2): {90: _BOXES, 100: _BOXES_100, 120: _BOXES},
