@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from engine.program.check import check_program
 from engine.program.execute import execute
 from engine.program.graph import Operation, Program
 from engine.program.lowering import lower
@@ -83,6 +84,7 @@ def agree(
 ) -> Program:
     """Lower, run both, compare every output of every sample, and give the Program."""
     program = lower(proto, input_shapes=input_shapes)
+    check_program(program)
     generator = np.random.default_rng(1)
     feeds = {}
     for value in program.inputs:
