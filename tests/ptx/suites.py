@@ -28,6 +28,13 @@ _GRID = Tile(rows=32, columns=32, depth=16, warps=1, stages=2)
 _COLUMNS = Tile(rows=32, columns=16, depth=16, warps=1, stages=2)
 _BOXES = Tile(rows=16, columns=16, depth=16, warps=4, stages=2)
 
+# Cases with positions as rows: every kind of phase, border and type once.
+_ROWS = (
+    *("dcgan-image", "output-padding", "1d-vocoder", "3d", "transposed-dilated", "no-tap"),
+    *("forward-dilated", "channels-odd", "bf16", "fp32-unaligned"),
+    *("rows-7x7", "rows-2d-stride-3", "rows-cut"),
+)
+
 Runnable = tuple[tuple[Launch, ...], Callable[[], object]]
 
 
@@ -113,6 +120,10 @@ def convolutions() -> Mapping[str, tuple[Case, ...]]:
             *conv_transpose.CASES,
             Case("wide", _FLAT(64, 48, activation="relu"), 70, WIDE),
             Case("wide-bf16", _FLAT(32, 32, operand="bf16", output="bf16"), 65, WIDE),
+        ),
+        "position_rows": (
+            *(case for case in conv_transpose.ROWS if case.name in _ROWS),
+            Case("wide", _IMAGE(32, 32, activation="relu"), 5, WIDE),
         ),
         "general": conv_transpose.GENERAL,
         "shifted_grid": (

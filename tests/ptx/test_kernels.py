@@ -15,6 +15,7 @@ TMA_ARCHITECTURES = (90, 100, 120)
 # Cases that run on all architectures; the rest of a suite takes turns.
 CORE = {
     "position_major": ("dcgan-first", "channels-odd", "wide"),
+    "position_rows": ("rows-2d-stride-3", "wide"),
     "general": ("groups", "one-channel"),
     "shifted_grid": ("output-padding", "wide"),
     "grouped_columns": ("image", "wide"),
