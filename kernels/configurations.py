@@ -98,6 +98,7 @@ LAYERS: Mapping[str, tuple[Problem, int]] = {
     "video": (_up((4, 8, 8), 256, 128), 64),
     "conv 1x1": (_same((32, 32), 1, 128), 64),
     "conv 3x3": (_same((32, 32), 3, 128), 64),
+    "conv 3x3 stride 2": (Problem(Geometry.forward((64, 64), (3, 3), 2, 1), 128, 256), 16),
     "conv 7x7": (_same((32, 32), 7, 64), 64),
     "linear": (Problem(_POINT, 512, 1024, activation="relu"), BATCH),
     "grouped": (
