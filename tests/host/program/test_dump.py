@@ -97,3 +97,19 @@ def test_mistakes_are_one_line_and_exit_2(graph: Path, arguments: list[str], mes
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_the_plan_names_kernels_and_buffers(graph: Path) -> None:
+    pytest.importorskip("triton")
+    result = CliRunner().invoke(main, [str(graph), "--plan", "--target", "sm80", "--batch", "64"])
+    assert result.exit_code == 0, result.output
+    assert "plan of small for sm80, fp16, batches of 64" in result.output
+    assert "grouped_columns" in result.output or "position_major" in result.output
+    assert "bytes 0 to" in result.output
+
+
+def test_a_target_that_is_none(graph: Path) -> None:
+    pytest.importorskip("triton")
+    result = CliRunner().invoke(main, [str(graph), "--plan", "--target", "h100"])
+    assert result.exit_code == 2
+    assert "'h100'" in result.output
