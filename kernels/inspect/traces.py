@@ -42,12 +42,14 @@ def _layer(design: str, problem: Problem, batch: int, tile: Tile) -> Layer:
 def reduced(architecture: int = TRACED_ARCHITECTURE) -> Mapping[str, Layer]:
     """Small layers of every design that an architecture can run, some ragged, by name."""
     up = Problem(Geometry.transposed((2, 2), (4, 4), 2, 1), 32, 32)
+    down = Problem(Geometry.forward((5, 6), (3, 3), 2, 1), 32, 32)
     # Wide enough for a row to use every packed weight: the formula counts them all.
     row = Geometry.transposed((1, 8), (4, 4), 2, 1)
     image = Problem(row, 16, 3, activation="tanh", output="uint8")
     layers = {
         "position_major": _layer("position_major", up, 20, Tile(16, 32, 16, 1, 3)),
         "position_major, two columns": _layer("position_major", up, 16, Tile(16, 16, 32, 1, 2)),
+        "position_rows": _layer("position_rows", down, 3, Tile(16, 32, 16, 1, 3)),
         "shifted_grid": _layer("shifted_grid", up, 2, Tile(16, 32, 16, 1, 3)),
         "grouped_columns": _layer("grouped_columns", image, 6, Tile(16, 32, 16, 1, 2, 1024)),
         "descriptors": _layer("descriptors", up, 20, Tile(64, 32, 32, 4, 2)),
