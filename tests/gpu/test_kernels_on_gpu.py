@@ -29,10 +29,12 @@ OTHERS: dict[str, Callable[[], Case]] = {
     },
 }
 
+ALL = conv_transpose.CASES + conv_transpose.GENERAL + conv_transpose.ROWS
+
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, id=case.id) for case in conv_transpose.CASES + conv_transpose.GENERAL],
+    [pytest.param(case, id=case.id) for case in ALL],
 )
 def test_every_design_that_takes_a_layer(case: conv_transpose.Case) -> None:
     data = conv_transpose.make(case, "cuda")
