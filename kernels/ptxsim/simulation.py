@@ -11,7 +11,6 @@ import numpy as np
 
 import kernels.ptxsim.families  # noqa: F401 - registers the instructions
 from kernels.ptxsim.block import Block, Environment
-from kernels.ptxsim.errors import Unimplemented
 from kernels.ptxsim.formats import NUMPY, UNSIGNED, Array
 from kernels.ptxsim.memory import Arena
 from kernels.ptxsim.parser import Instruction, Parameter, Program, parse
@@ -28,6 +27,8 @@ class Pointer:
     offset: int = 0
 
 
+# Triton appends pointers to scratch memory, of the kernel and of its profiler.
+_SCRATCH_POINTERS = 2
 Argument: TypeAlias = "Array | Pointer | TensorMap | int | float"
 
 
@@ -80,7 +81,7 @@ class Simulation:
         arena = Arena()
         words = _words(arguments, arena)
         missing = len(self.program.parameters) - len(words)
-        if missing < 0:
+        if not 0 <= missing <= _SCRATCH_POINTERS:
             raise ValueError(
                 f"{len(words)} argument words for {len(self.program.parameters)} parameters"
             )
@@ -186,6 +187,3 @@ def label(found: Instruction) -> str:
     if found.name in ("cp", "ldmatrix"):
         return ".".join(found.opcode[:4])
     return ".".join(found.opcode) if found.name == "mma" else found.name
-
-
-__all__ = ["Argument", "Pointer", "Simulation", "Statistics", "Unimplemented"]
