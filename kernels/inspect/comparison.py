@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kernels.inspect.flow import MainLoop
 from kernels.inspect.survey import Outcome
 
 # A main loop may issue that many instructions for each of the baseline's.
@@ -28,7 +29,8 @@ class Comparison:
 def compare(outcome: Outcome, baselines: Iterable[Outcome]) -> Comparison | None:
     """Compare with the best baseline whose tensor-core instruction does the same work.
 
-    That is the same opcode, and for tcgen05, whose opcode does not tell, the same width of tile.
+    That is the same opcode (bf16 or fp16 is one), and for tcgen05, whose opcode does not tell, the
+    same width of tile.
     None if there is no main loop (or it was unrolled), or no such baseline.
     """
     if outcome.reading is None or outcome.reading.loop is None:
@@ -39,7 +41,7 @@ def compare(outcome: Outcome, baselines: Iterable[Outcome]) -> Comparison | None
         other = each.reading.loop if each.reading else None
         if each.key.architecture != outcome.key.architecture or other is None:
             continue
-        if other.opcode != loop.opcode or {loop.kind, other.kind} != {"loop"}:
+        if _shape(other) != _shape(loop) or {loop.kind, other.kind} != {"loop"}:
             continue
         if loop.opcode.startswith("UTC") and each.columns != outcome.columns:
             continue
@@ -48,3 +50,8 @@ def compare(outcome: Outcome, baselines: Iterable[Outcome]) -> Comparison | None
                 each.key.name, other.per_tensor_instruction, loop.per_tensor_instruction
             )
     return best
+
+
+def _shape(loop: MainLoop) -> str:
+    """The opcode without the type of 16-bit operands."""
+    return loop.opcode.replace(".BF16", "")

@@ -145,6 +145,7 @@ BASELINES = (
     ("mine", "baseline"),
     [
         (outcome("k", 16.5, "HGMMA.64x128x16.F32", 128), "best"),
+        (outcome("k", 16.5, "HGMMA.64x128x16.F32.BF16", 128), "best"),
         (outcome("k", 28.0, "HGMMA.64x256x16.F32", 256), "wide"),
         (outcome("k", 32.0, "UTCHMMA", 256), "tensor memory 256"),
         (outcome("k", 32.0, "UTCHMMA", 64), None),
