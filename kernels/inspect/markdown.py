@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kernels.inspect.tables import Table
+from kernels.inspect.cells import Table
 
 
 def render(title: str, tables: Iterable[Table]) -> str:

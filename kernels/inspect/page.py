@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from kernels.inspect.bars import Chart, draw
-from kernels.inspect.tables import Table
+from kernels.inspect.cells import Table
 
 
 def render(

@@ -1,33 +1,30 @@
-"""The report's tables as text cells: one form for Markdown and for the page."""
+"""The report's tables: one form for Markdown and for the page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 from kernels.configurations import baselines, configurations
 from kernels.conv_transpose.baseline import BASELINES
 from kernels.inspect.catalogue import is_own, known
+from kernels.inspect.cells import (
+    NOTHING,
+    Table,
+    architecture_name,
+    flops,
+    kib,
+    loop,
+    megabytes,
+    pair,
+    ratio,
+    whole,
+)
 from kernels.inspect.devices import DEVICES, roofline
 from kernels.inspect.plain import NAMES, plain_launches, plain_name
 from kernels.inspect.rows import Row, Survey
 from kernels.inspect.survey import Key
 from kernels.inspect.targets import work_of
 from kernels.inspect.traces import Count
-
-
-@dataclass(frozen=True)
-class Table:
-    """A heading, what it says, columns and cells; `numbers` are the columns set to the right."""
-
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    cells: tuple[tuple[str, ...], ...]
-    numbers: frozenset[int]
-
-
-NOTHING = "-"
 
 
 def binaries(survey: Survey, other: Survey | None) -> Table:
@@ -45,11 +42,11 @@ def binaries(survey: Survey, other: Survey | None) -> Table:
                 row.name,
                 architecture_name(row.architecture),
                 f"{row.kernel} {row.tile}",
-                _pair(row, both, lambda each: whole(each.registers)),
-                _pair(row, both, lambda each: kib(each.shared_bytes)),
-                _pair(row, both, lambda each: whole(each.ctas)),
-                _pair(row, both, loop),
-                _pair(row, both, ratio),
+                pair(row, both, lambda each: whole(each.registers)),
+                pair(row, both, lambda each: kib(each.shared_bytes)),
+                pair(row, both, lambda each: whole(each.ctas)),
+                pair(row, both, loop),
+                pair(row, both, ratio),
                 kib(row.binary_bytes),
                 NOTHING if row.compile_s is None else f"{row.compile_s:.1f}",
                 "; ".join(row.faults) or "none",
@@ -207,49 +204,6 @@ def traces(counts: Mapping[str, Count], architecture: int) -> Table:
     )
 
 
-def architecture_name(architecture: int | str) -> str:
-    """sm_90, or AMD's own name."""
-    return f"sm_{architecture}" if isinstance(architecture, int) else architecture
-
-
-def whole(value: int | None) -> str:
-    """A count, or a dash."""
-    return NOTHING if value is None else str(value)
-
-
-def kib(value: int | None) -> str:
-    """Bytes in KiB."""
-    return NOTHING if value is None else f"{value / 1024:.0f}"
-
-
-def megabytes(value: int | None) -> str:
-    """Bytes in MB (10^6)."""
-    return (
-        NOTHING
-        if value is None
-        else f"{value / 1e6:,.0f}"
-        if value >= 1e7
-        else f"{value / 1e6:.1f}"
-    )
-
-
-def flops(value: int | None) -> str:
-    """FLOPs in GFLOP."""
-    return NOTHING if value is None else f"{value / 1e9:.1f}"
-
-
-def loop(row: Row) -> str:
-    """Instructions per tensor-core instruction; a star where the loop was unrolled."""
-    if row.per_tensor_instruction is None:
-        return NOTHING
-    return f"{row.per_tensor_instruction:.2f}" + ("*" if row.loop_kind == "straight" else "")
-
-
-def ratio(row: Row) -> str:
-    """The loop's instructions over the baseline's."""
-    return NOTHING if row.baseline_ratio is None else f"{row.baseline_ratio:.2f}"
-
-
 def names_of(rows: Sequence[Row]) -> list[str]:
     """Names of our layers, each once, in order."""
     return list(dict.fromkeys(row.name for row in rows if row.useful_flops and is_own(row.name)))
@@ -258,8 +212,3 @@ def names_of(rows: Sequence[Row]) -> list[str]:
 def _launches(name: str, architecture: int | str) -> int:
     layer = known(name, architecture).layer
     return 1 if is_own(name) or layer is None else len(plain_launches(layer))
-
-
-def _pair(row: Row, other: Row | None, show: Callable[[Row], str]) -> str:
-    mine = show(row)
-    return mine if other is None else f"{mine} / {show(other)}"

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from kernels.inspect import markdown, page, tables
 from kernels.inspect.__main__ import main
 from kernels.inspect.bars import Bar, Chart, draw
+from kernels.inspect.cells import loop
 from kernels.inspect.comparison import compare
 from kernels.inspect.devices import DEVICES, roofline
 from kernels.inspect.flow import MainLoop
@@ -76,7 +77,7 @@ def test_work_is_in_its_units() -> None:
 
 
 def test_an_unrolled_loop_is_marked() -> None:
-    assert tables.loop(replace(ROW, loop_kind="straight")) == "14.25*"
+    assert loop(replace(ROW, loop_kind="straight")) == "14.25*"
 
 
 def test_the_files_hold_all_tables(tmp_path: Path) -> None:
