@@ -28,6 +28,24 @@ def aligned(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.clone() if tensor.data_ptr() % ALIGNMENT_BYTES else tensor
 
 
+def check_apart(name: str, out: torch.Tensor, *inputs: torch.Tensor) -> None:
+    """Raise ValueError if contiguous tensors that are read share memory with an output.
+
+    Programs run in any order, so one would read what another has written already.
+    """
+    for tensor in inputs:
+        if overlap(out, tensor):
+            raise ValueError(f"{name} must not share memory with an input, which is still read")
+
+
+def overlap(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two contiguous tensors share bytes; neighbours in one memory do not."""
+    if a.device != b.device or a.is_meta or not (a.numel() and b.numel()):
+        return False
+    first, second = a.data_ptr(), b.data_ptr()
+    return first < second + b.nbytes and second < first + a.nbytes
+
+
 def check_numbers(seed: int, start: int, count: int, stream: int) -> None:
     """Raise ValueError unless seed and sample numbers fit 64 bits and the stream 32."""
     if not 0 <= seed < 2**64:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kernels.arguments import aligned, check_device, row_ranges
+from kernels.arguments import aligned, check_apart, check_device, row_ranges
 from kernels.jit.recurrent import step_kernel
 from kernels.launch import Launch, interpreting
 from kernels.recurrent_packing import PackedCell, pack
@@ -119,15 +119,19 @@ def lstm_step(
     """The next h [batch, hidden], of x's type, and c [batch, hidden] fp32.
 
     c_out may be c. Inputs that are not contiguous are copied; outputs that are not are refused, and
-    so is an h_out that shares memory with h, which other programs still read. Raises ValueError for
-    these, and for other shapes, dtypes or devices.
+    so are those that share memory with x, h or each other, which other programs still read. Raises
+    ValueError for these, and for other shapes, dtypes or devices.
     """
     if cell.kind != "lstm":
         raise ValueError(f"the packed cell is a {cell.kind}")
     h_out = torch.empty_like(h, memory_format=torch.contiguous_format) if h_out is None else h_out
     c_out = torch.empty_like(c, memory_format=torch.contiguous_format) if c_out is None else c_out
     _check(cell, x, [("h", h), ("h_out", h_out)], [("c", c), ("c_out", c_out)])
-    for launch in launches(cell, aligned(x), aligned(h), h_out, aligned(c), c_out):
+    x, h, c = aligned(x), aligned(h), aligned(c)
+    check_apart("h_out", h_out, x, h, c, c_out)
+    # An element of c is read by the one program that writes it, so all of c may be c_out.
+    check_apart("c_out", c_out, x, h, *(() if c.data_ptr() == c_out.data_ptr() else (c,)))
+    for launch in launches(cell, x, h, h_out, c, c_out):
         launch.run()
     return h_out, c_out
 
@@ -138,7 +142,9 @@ def gru_step(cell: PackedCell, x: Tensor, h: Tensor, h_out: Tensor | None = None
         raise ValueError(f"the packed cell is a {cell.kind}")
     h_out = torch.empty_like(h, memory_format=torch.contiguous_format) if h_out is None else h_out
     _check(cell, x, [("h", h), ("h_out", h_out)], [])
-    for launch in launches(cell, aligned(x), aligned(h), h_out):
+    x, h = aligned(x), aligned(h)
+    check_apart("h_out", h_out, x, h)
+    for launch in launches(cell, x, h, h_out):
         launch.run()
     return h_out
 
@@ -188,6 +194,3 @@ def _check(
         if name.endswith("_out") and aligned(tensor) is not tensor:
             raise ValueError(f"{name} must be contiguous, at an address that is a multiple of 16")
     check_device(cell.weight, *(tensor for _, tensor, _, _ in expected))
-    (_, h), (_, h_out) = hidden
-    if h_out.untyped_storage().data_ptr() == h.untyped_storage().data_ptr() and len(x):
-        raise ValueError("h_out must not share memory with h, which other programs still read")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kernels.launch import LARGEST_OFFSET
+
 # Hidden units and depth are padded with zeros to multiples of these; tiles divide them.
 UNITS = 32
 DEPTH = 64
@@ -52,7 +54,8 @@ def pack(
     """Pack weight_ih [gates * hidden, features], weight_hh [gates * hidden, hidden], two biases.
 
     kind: 'lstm' or 'gru'; order: of the gates, that of 'torch' (LSTMCell, GRUCell) or 'onnx'.
-    No bias means zeros. Raises ValueError for other shapes, an unknown kind, order or dtype.
+    No bias means zeros. Raises ValueError for other shapes, an unknown kind, order or dtype, and
+    for weights of 2^31 elements or more once padded.
     """
     if (kind, order) not in ORDERS:
         known = ", ".join(f"{a} in {b}'s order" for a, b in ORDERS)
@@ -77,6 +80,8 @@ def pack(
 
     x_depth, h_depth = _padded(features, DEPTH), _padded(hidden, DEPTH)
     units = _padded(hidden, UNITS)
+    if (x_depth + h_depth) * units * 4 > LARGEST_OFFSET:
+        raise ValueError(f"features={features} and hidden={hidden} are too many for 32-bit offsets")
     weight = torch.zeros(x_depth + h_depth, units, 4, dtype=torch.float32, device=weight_ih.device)
     bias = torch.zeros(units, 4, dtype=torch.float32, device=weight_ih.device)
     for place, gate in enumerate(gates):

@@ -85,7 +85,7 @@ def forward_launches(
             },
             num_stages=1,
         )
-        for first, last in row_ranges(batch, size)
+        for first, last in row_ranges(batch, size, kl_parts.shape[1])
     )
 
 
@@ -134,7 +134,7 @@ def backward_launches(
             constants={**absent, "SIZE": size, "ROWS": rows, "BLOCKS": columns // 4},
             num_stages=1,
         )
-        for first, last in row_ranges(batch, size)
+        for first, last in row_ranges(batch, size, 1)
     )
 
 
@@ -199,7 +199,8 @@ def reparameterise(
     that are not contiguous are copied. NaN and infinities pass through to z and kl of their sample.
 
     Raises ValueError if shapes, dtypes (one of fp16, bf16, fp32 for all) or devices differ, without
-    a GPU or the interpreter, for numbers out of range, and for a sample of 2^31 elements.
+    a GPU or the interpreter, for numbers out of range, for a sample of 2^31 elements, and for more
+    than 2^31 in samples so large that 16 of them, whose parts of kl end aligned, are too many.
     """
     if (seed is None) == (eps is None):
         raise ValueError("give either a seed, from which the noise is made, or eps; not both")

@@ -58,9 +58,8 @@ def softplus(value):
     """log(1 + exp(x)) without overflow; below -10 the series, for the sum would lose it."""
     small = tl.exp(-tl.abs(value))
     series = small * (1.0 - small * 0.5)
-    return tl.where(value > 0.0, value, value * 0.0) + tl.where(
-        small < 1e-4, series, tl.log(1.0 + small)
-    )
+    line = tl.where(value < 0.0, 0.0, value)
+    return line + tl.where(small < 1e-4, series, tl.log(1.0 + small))
 
 
 @triton.jit

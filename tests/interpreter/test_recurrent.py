@@ -85,7 +85,16 @@ def step(packed: PackedCell, **changes: torch.Tensor | None) -> None:
     lstm_step(packed, **tensors)
 
 
+def test_states_may_be_neighbours_in_one_memory() -> None:
+    packed, _ = make_cell("gru", 4, 4, torch.float32)
+    arena = torch.randn(3, 4, 4)
+    expected = gru_step(packed, arena[0], arena[1])
+    gru_step(packed, arena[0], arena[1], arena[2])
+    assert torch.equal(arena[2], expected)
+
+
 SHARED = torch.zeros(2, 4)
+WIDE = torch.zeros(4, 4)
 
 
 @pytest.mark.parametrize(
@@ -97,15 +106,43 @@ SHARED = torch.zeros(2, 4)
         ({"h": torch.zeros(2, 4).half()}, "float16; it must be"),
         ({"c": torch.zeros(2, 4).half()}, "c is .* torch.float16; it must be .* torch.float32"),
         ({"c_out": torch.zeros(4, 2).t()}, "c_out must be contiguous"),
-        ({"h": SHARED, "h_out": SHARED}, "must not share memory"),
+        ({"h": SHARED, "h_out": SHARED}, "h_out must not share memory"),
+        ({"h_out": SHARED, "c_out": SHARED}, "h_out must not share memory"),
+        ({"h": SHARED, "c_out": SHARED}, "c_out must not share memory"),
+        ({"c": WIDE[:2], "c_out": WIDE[1:3]}, "c_out must not share memory"),
         ({"x": torch.zeros(2, 3, device="meta")}, "different devices"),
     ],
-    ids=["features", "flat", "batch", "dtype", "carry", "output", "in place", "devices"],
+    ids=[
+        "features",
+        "flat",
+        "batch",
+        "dtype",
+        "carry",
+        "output",
+        "in place",
+        "both outputs",
+        "carry over h",
+        "carry shifted",
+        "devices",
+    ],
 )
 def test_refused(changes: dict[str, torch.Tensor], message: str) -> None:
     packed, _ = make_cell("lstm", 3, 4, torch.float32)
     with pytest.raises(ValueError, match=message):
         step(packed, **changes)
+
+
+def test_the_input_of_a_stacked_cell_is_not_its_output() -> None:
+    packed, _ = make_cell("gru", 4, 4, torch.float32)
+    x = torch.zeros(2, 4)
+    with pytest.raises(ValueError, match="h_out must not share memory"):
+        gru_step(packed, x, torch.zeros(2, 4), x)
+
+
+def test_weights_beyond_32_bit_offsets_are_refused() -> None:
+    wide = torch.empty(4 * 32768, 1, device="meta"), torch.empty(4 * 32768, 32768, device="meta")
+    with pytest.raises(ValueError, match="hidden=32768 are too many"):
+        pack("lstm", *wide, dtype=torch.float16)
 
 
 def test_the_other_cell_is_refused() -> None:

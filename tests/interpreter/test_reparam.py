@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kernels import philox
-from kernels.reparam import STREAM, forward_launches, reparameterise
+from kernels.reparam import STREAM, backward_launches, forward_launches, reparameterise
 from tests.cases.noise import CASES
 
 
@@ -106,7 +106,7 @@ def test_nan_and_infinity_stay_in_their_sample() -> None:
 
 
 def test_beyond_the_offset_limit() -> None:
-    """2^31 elements become two launches; the second goes on with the sample number."""
+    """2^31 elements become two launches; the second goes on with the sample number, aligned."""
     mu, logvar, z = (torch.empty(2**21, 1024, device="meta") for _ in range(3))
     parts = forward_launches(mu, logvar, z, torch.empty(2**21, 1, device="meta"), seed=0, start=9)
     counts = [launch.arguments["count"] for launch in parts]
@@ -114,6 +114,12 @@ def test_beyond_the_offset_limit() -> None:
     assert sum(counts) == 2**21
     assert parts[1].arguments["start_low"] == 9 + counts[0]
     assert parts[1].arguments["kl_ptr"].storage_offset() == counts[0]
+    kl_grad = torch.empty(2**21, device="meta")
+    backward = backward_launches(mu, logvar, z, kl_grad, mu, logvar)
+    for launch in (*parts, *backward):
+        for tensor in launch.arguments.values():
+            if isinstance(tensor, torch.Tensor):
+                assert tensor.storage_offset() * tensor.itemsize % 16 == 0
 
 
 def test_distribution_of_the_noise() -> None:
