@@ -18,7 +18,7 @@ from engine.program.gen import Gen
 from engine.program.plan import make_plan
 from engine.program.planning.types import Operand, Precision
 from kernels.binaries.container import Entry, make_entry, pack
-from kernels.binaries.identity import identity
+from kernels.binaries.identity import identity, source_digest
 from kernels.compile import compile_launch
 from kernels.launch import Launch, launching_with
 
@@ -73,6 +73,7 @@ def export_binaries(
         "artifact_sha256": sha256(artifact.path),
         "precision": operand,
         "batch": batch,
+        "sources": source_digest(),
         "versions": {"generator-engine": __version__, "triton": installed_version("triton")},
     }
     data = pack(entries, about)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from kernels.binaries.container import Contents, Entry, read
 from kernels.binaries.driver import Driver
-from kernels.binaries.identity import identity
+from kernels.binaries.identity import identity, source_digest
 from kernels.binaries.tensor_map import encode
 from kernels.binaries.values import values
 from kernels.launch import Launch
@@ -53,7 +53,13 @@ class Binaries:
             for entry in sorted(contents.entries, key=lambda each: each.architecture)
             if runs_on(entry.architecture, driver.architecture)
         }
-        if not self._entries:
+        if contents.about.get("sources", source_digest()) != source_digest():
+            self._entries.clear()
+            self._tell(
+                "the binaries were made from other kernels than this package has; make them again "
+                "with python -m export.kernels"
+            )
+        elif not self._entries:
             there = ", ".join(f"sm_{each}" for each in contents.architectures) or "no architecture"
             self._tell(
                 f"the GPU is sm_{driver.architecture}, the binaries are for {there}: kernels are "

@@ -33,6 +33,8 @@ from kernels.binaries.loader import Binaries, runs_on
 from kernels.binaries.tensor_map import TensorMap, encode
 from kernels.binaries.values import values
 from kernels.compile import compile_launch
+from kernels.configurations import layer_launch
+from kernels.inspect.traces import reduced
 from kernels.launch import Launch, launching_with
 
 HERE = Path(__file__).parent
@@ -173,6 +175,25 @@ def test_a_refused_tensor_map_is_an_error() -> None:
         encode(FakeEncoder(1), RECORD, 0x1000, (256, 64), (64, 1))
 
 
+def test_a_design_on_tensor_maps_is_packed_and_passed() -> None:
+    launch = layer_launch(reduced(90)["descriptors"], "cpu")
+    entry = make_entry(compile_launch(launch, 90, line_info=False))
+    (again,) = unpack(pack([entry], {})).entries
+    records = again.record["descriptors"]
+    maps = [name for name, kind in launch.signature().items() if kind.startswith("tensordesc")]
+    assert len(records) == len(maps) == entry.record["parameters"].count("tensor_map") >= 2
+    encoder, addresses = FakeEncoder(), list[int]()
+
+    def note(record: Any, address: int, shape: Any, strides: Any) -> TensorMap:
+        made = encode(encoder, record, address, shape, strides)
+        addresses.append(encoder.called[3])
+        assert encoder.called[6] == list(reversed(record["block_size"]))
+        return made
+
+    values(launch, records, note)
+    assert addresses == [launch.arguments[name].base.data_ptr() for name in maps]
+
+
 def no_maps(record: Any, address: int, shape: Sequence[int], strides: Sequence[int]) -> TensorMap:
     raise AssertionError("there is no descriptor among the arguments")
 
@@ -246,6 +267,14 @@ def test_another_gpu_is_left_to_the_compiler_with_the_reason() -> None:
     (reason,) = binaries.reasons
     assert "the GPU is sm_100, the binaries are for sm_90" in reason
     assert driver.called == []
+
+
+def test_binaries_of_other_kernels_are_left_to_the_compiler_with_the_reason() -> None:
+    driver: Any = FakeDriver(90)
+    binaries = Binaries(replace(contents(90), about={"sources": "another"}), driver)
+    assert not binaries.run(double())
+    (reason,) = binaries.reasons
+    assert "other kernels than this package has" in reason
 
 
 def test_another_shape_is_left_to_the_compiler_with_the_reason() -> None:
