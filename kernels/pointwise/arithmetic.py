@@ -66,7 +66,7 @@ def binary(
         raise ValueError(f"a {tuple(a.shape)} and b {tuple(b.shape)} must have one rank above 0")
     # A size of 1 gives way to the other's, also to 0.
     shape = [j if i == 1 else i for i, j in zip(a.shape, b.shape, strict=True)]
-    out = output(out, shape, a)
+    out = output(out, shape, a, b, in_place=True)
     for launch in binary_launches(function, a, b, out, activation, alpha, beta):
         launch.run()
     return out
@@ -135,7 +135,7 @@ def affine(
     check(x=x, **{name: value for name, value in vectors.items() if value is not None})
     _check_names(activation)
     _check_rank(x)
-    out = output(out, x.shape, x)
+    out = output(out, x.shape, x, scale, shift, in_place=True)
     for launch in affine_launches(x, scale, shift, out, activation, alpha, beta):
         launch.run()
     return out
@@ -145,7 +145,7 @@ def prelu(x: Tensor, slope: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x, or slope * x below zero; slope repeats as in `affine`. ValueError as `binary`."""
     check(x=x, slope=slope)
     _check_rank(x)
-    out = output(out, x.shape, x)
+    out = output(out, x.shape, x, slope, in_place=True)
     for launch in affine_launches(x, slope, None, out, function="prelu"):
         launch.run()
     return out

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from kernels.arguments import check_device
+from kernels.arguments import check_apart, check_device
 from kernels.launch import ALIGNMENT_BYTES
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
@@ -37,14 +37,29 @@ def check(**tensors: Tensor) -> None:
     check_device(*tensors.values())
 
 
-def output(out: Tensor | None, shape: Sequence[int], like: Tensor) -> Tensor:
-    """`out` if it is given and has that shape, else a new tensor of the type of `like`.
+def output(
+    out: Tensor | None,
+    shape: Sequence[int],
+    *inputs: Tensor | None,
+    in_place: bool = False,
+) -> Tensor:
+    """`out` if it is given and has that shape, else a new tensor of the first input's type.
 
-    ValueError for another shape.
+    ValueError for another shape, and for memory shared with an input, unless the kernel may work
+    `in_place` (each program reads what it writes, and nothing of others) and `out` is that input.
     """
+    given = [value for value in inputs if value is not None]
     if out is None:
-        return torch.empty(tuple(shape), dtype=like.dtype, device=like.device)
-    check(out=out, like=like)
+        return torch.empty(tuple(shape), dtype=given[0].dtype, device=given[0].device)
+    check(out=out)
+    check_device(out, *given)
     if tuple(out.shape) != tuple(shape):
         raise ValueError(f"out {tuple(out.shape)} must be {tuple(shape)}")
+    check_apart("out", out, *(value for value in given if not (in_place and _same(value, out))))
     return out
+
+
+def _same(value: Tensor, out: Tensor) -> bool:
+    """Whether two tensors are the same elements of memory."""
+    kinds = (value.data_ptr(), value.shape, value.dtype)
+    return kinds == (out.data_ptr(), out.shape, out.dtype)

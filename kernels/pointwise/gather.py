@@ -17,7 +17,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.arguments import check_device
-from kernels.launch import LARGEST_OFFSET, Launch
+from kernels.launch import ALIGNMENT_BYTES, LARGEST_OFFSET, Launch
 from kernels.pointwise.checks import check, output
 from kernels.pointwise.walk import batch_ranges
 
@@ -81,12 +81,14 @@ def embedding(index: Tensor, table: Tensor, *, out: Tensor | None = None) -> Ten
         raise TypeError(f"index is {index.dtype}; it must be int32 or int64")
     if not index.is_contiguous():
         raise ValueError(f"index with strides {index.stride()} is not contiguous")
+    if index.numel() and index.data_ptr() % ALIGNMENT_BYTES:
+        raise ValueError("index begins at no multiple of 16 bytes; call .clone()")
     check_device(index, table)
     if table.ndim < 1 or table.numel() > LARGEST_OFFSET:
         raise ValueError(
             f"table {tuple(table.shape)} must be [classes, *shape] below 2^31 elements"
         )
-    out = output(out, (*index.shape, *table.shape[1:]), table)
+    out = output(out, (*index.shape, *table.shape[1:]), table, index)
     for launch in embedding_launches(index, table, out):
         launch.run()
     return out

@@ -123,7 +123,7 @@ def concat(values: Sequence[Tensor], axis: int = -1, *, out: Tensor | None = Non
         )
     shape = list(shapes[0])
     shape[axis] = sum(other[axis] for other in shapes)
-    out = output(out, shape, first)
+    out = output(out, shape, *values)
     for launch in concat_launches(values, axis, out):
         launch.run()
     return out

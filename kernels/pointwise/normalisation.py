@@ -174,7 +174,7 @@ def instance_norm(
     if groups is not None and (groups < 1 or channels % groups):
         raise ValueError(f"groups={groups} must divide the {channels} channels")
     _check_width(channels // groups if groups else 1)
-    out = output(out, x.shape, x)
+    out = output(out, x.shape, x, scale, shift, in_place=True)
     name = "instance_norm" if groups is None else "group_norm"
     for launch in norm_launches(
         name,
@@ -206,7 +206,7 @@ def layer_norm(
     """
     _check(x, scale, shift, "none", least=1)
     _check_width(x.shape[-1])
-    out = output(out, x.shape, x)
+    out = output(out, x.shape, x, scale, shift, in_place=True)
     if not x.numel():
         return out
     rows = (-1, x.shape[-1])

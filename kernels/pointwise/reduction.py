@@ -190,7 +190,7 @@ def softmax(x: Tensor, *, out: Tensor | None = None) -> Tensor:
     check(x=x)
     if x.ndim < 1 or x.shape[-1] > MOST_COLUMNS:
         raise ValueError(f"x {tuple(x.shape)} must have rows of at most {MOST_COLUMNS} columns")
-    out = output(out, x.shape, x)
+    out = output(out, x.shape, x, in_place=True)
     for launch in softmax_launches(x, out):
         launch.run()
     return out

@@ -126,7 +126,7 @@ def resample(
     check_device(x, weight, place)
     shape = list(x.shape)
     shape[axis + 1] = weight.shape[0]
-    out = output(out, shape, x)
+    out = output(out, shape, x, weight, place)
     for launch in resample_launches(x, weight, place, axis + 1, out):
         launch.run()
     return out

@@ -18,6 +18,7 @@ from kernels.pointwise.pad import pad
 from kernels.pointwise.pooling import pool
 from kernels.pointwise.reduction import reduce, softmax
 from kernels.pointwise.resample import pack_matrix, resample
+from kernels.reference.activation import activation
 
 F = torch.nn.functional
 WINDOW = Geometry.forward((4, 6), (2, 2), 2)
@@ -139,6 +140,22 @@ def test_a_given_output_is_used() -> None:
     x, out = torch.randn(2, 3, 8), torch.full((2, 3, 8), float("nan"))
     assert affine(x, activation="relu", out=out) is out
     assert torch.equal(out, x.relu())
+
+
+@pytest.mark.parametrize("name", ["affine", "softmax", "layer_norm"])
+def test_an_output_may_be_the_input_where_programs_read_what_they_write(name: str) -> None:
+    x = torch.randn(3, 8)
+    ours = {"affine": affine, "softmax": softmax, "layer_norm": layer_norm}[name]
+    expected = ours(x)
+    assert ours(x, out=x) is x
+    assert torch.equal(x, expected)
+
+
+def test_activations_of_infinity() -> None:
+    x = torch.tensor([[float("-inf"), float("inf"), float("nan")]])
+    for kind in ("softplus", "tanh", "sigmoid", "relu", "elu"):
+        expected = activation(x.double().numpy(), kind, 1.0)
+        np.testing.assert_array_equal(affine(x, activation=kind, alpha=1.0).numpy(), expected)
 
 
 def test_a_packed_matrix_has_only_its_taps() -> None:

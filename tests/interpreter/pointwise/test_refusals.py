@@ -16,6 +16,7 @@ from kernels.pointwise import arithmetic, gather, moves, normalisation, pad, poo
 from kernels.pointwise import resample as resampling
 
 X = torch.zeros(2, 4, 6, 8)
+SQUARE = torch.zeros(3, 4, 4, 8)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,22 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "out strided": (
         lambda: arithmetic.affine(X, out=torch.zeros(2, 4, 8, 6).transpose(2, 3)),
         "out .* is not contiguous",
+    ),
+    "out over the input": (
+        lambda: moves.permute(SQUARE, (1, 0, 2), out=SQUARE),
+        "out must not share memory with an input",
+    ),
+    "out over part of the input": (
+        lambda: arithmetic.affine(SQUARE[:2], out=SQUARE[1:3]),
+        "out must not share memory with an input",
+    ),
+    "out over a vector": (
+        lambda: arithmetic.affine(SQUARE[:1], SQUARE[1, 0, 0], out=SQUARE[1:2]),
+        "out must not share memory with an input",
+    ),
+    "index misaligned": (
+        lambda: gather.embedding(torch.zeros(3, dtype=torch.int64)[1:], torch.zeros(3, 8)),
+        "index begins at no multiple of 16 bytes",
     ),
     "axes": (lambda: moves.permute(X, (0, 1, 1)), r"axes=\(0, 1, 1\)"),
     "slice past the end": (
