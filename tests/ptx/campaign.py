@@ -25,7 +25,7 @@ from kernels.ptxsim.scheduler import Schedule
 from tests.cases import conv_transpose
 from tests.cases.conv_transpose import Case, Data, transposed
 from tests.ptx.equivalence import Proof
-from tests.ptx.mutants import OPERATORS, Mutant, mutants
+from tests.ptx.mutants import Mutant, mutants
 
 # Maps small enough to be cheap, whose positions have different numbers of taps along both axes.
 _UP = transposed((2, 2), (3, 3), stride=(2, 1), padding=1, output_padding=(1, 0))
@@ -98,18 +98,9 @@ def candidates(name: str) -> list[Mutant]:
 
 
 def draw(name: str, count: int, seed: int) -> list[Mutant]:
-    """Mutants of a target, as even over the operators as their numbers allow."""
-    by_operator: dict[str, list[Mutant]] = defaultdict(list)
-    for mutant in candidates(name):
-        by_operator[mutant.operator].append(mutant)
-    shuffler, chosen = random.Random(seed), []
-    for operator in OPERATORS:
-        shuffler.shuffle(by_operator[operator])
-    while len(chosen) < count and any(by_operator.values()):
-        for operator in OPERATORS:
-            if by_operator[operator] and len(chosen) < count:
-                chosen.append(by_operator[operator].pop())
-    return chosen
+    """Different mutants of a target, each as likely as any other."""
+    known = candidates(name)
+    return random.Random(seed).sample(known, min(count, len(known)))
 
 
 def judge(name: str, mutant: Mutant) -> Verdict:

@@ -103,6 +103,9 @@ class Proof:
         if found.opcode[:3] == ("mbarrier", "arrive", "expect_tx"):
             # Its phase cannot complete before a copy that is issued later has landed.
             return False
+        if found.opcode[:3] == ("fence", "proxy", "async") and found.guard is None:
+            # Every warp has it before its own use of an engine; a barrier on either side does.
+            return False
         if found.name == "cp":
             return not ".".join(found.opcode).endswith("commit_group")
         return found.name in (*_ENGINES, "ldmatrix", "stmatrix", "bar", "barrier")

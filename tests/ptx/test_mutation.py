@@ -14,7 +14,7 @@ from tests.ptx.campaign import TARGETS, Verdict, draw, run, summary
 from tests.ptx.equivalence import Proof
 from tests.ptx.mutants import OPERATORS, Mutant, mutants
 
-DRAW = 8
+DRAW = 12
 LEAST_CAUGHT = 0.8
 MOST_EXCUSED = 0.1
 
@@ -80,6 +80,7 @@ FENCE = "fence.proxy.async.shared::cta;\n"
         (STORE + BARRIER + LOAD, 1, "", ""),
         (BARRIER + LOAD + BARRIER + LOAD + BARRIER, 2, "", "barrier"),
         (BARRIER + LOAD + BARRIER + STORE + BARRIER, 2, "", ""),
+        (STORE + BARRIER + FENCE + BARRIER + LOAD, 3, "", "barrier"),
         (ISSUE + WAIT + WAIT + BARRIER + LOAD, 2, "", "wait"),
         (ISSUE + WAIT + BARRIER + LOAD, 2, "", ""),
         (ISSUE + WAIT + ISSUE + WAIT + LOAD, 5, "", ""),
@@ -96,6 +97,7 @@ FENCE = "fence.proxy.async.shared::cta;\n"
         "barrier-needed",
         "barrier-between-reads",
         "barrier-before-write",
+        "barrier-after-fence",
         "wait-twice",
         "wait-needed",
         "wait-after-commit",
