@@ -50,6 +50,33 @@ def test_combined_and_second_result(compute) -> None:
     assert picked(compute, second, I, J) == (~(I < J) & (I < 0)).tolist()
 
 
+@pytest.mark.parametrize("kind", ["f16x2", "bf16x2"])
+@pytest.mark.parametrize(
+    ("compare", "expected"),
+    [
+        ("lt", [[True, False], [False, False], [False, False], [True, False]]),
+        ("geu", [[False, True], [True, True], [True, True], [False, True]]),
+        ("nan", [[False, False], [False, True], [True, False], [False, False]]),
+    ],
+)
+def test_each_half_has_its_predicate(
+    compute, kind: str, compare: str, expected: list[list[bool]]
+) -> None:
+    """The first predicate is that of the low half; a third is combined with both."""
+    a = np.float32([[1, 2], [3, np.nan], [np.nan, 0], [-2, -1]])
+    b = np.float32([[2, 1], [3, 1], [1, 0], [2, -1]])
+    if kind == "f16x2":
+        words = [half.astype(np.float16).view(np.uint32)[:, 0] for half in (a, b)]
+    else:
+        # These numbers are exact in the upper half of their float32.
+        words = [(x.view(np.uint32) >> 16).astype(np.uint16).view(np.uint32)[:, 0] for x in (a, b)]
+    for half, pair in enumerate(("%p1|%p2", "%p2|%p1")):
+        wanted = [row[half] for row in expected]
+        assert picked(compute, f"setp.{compare}.{kind} {pair}, %r1, %r2", *words) == wanted
+        no = f"setp.ne.b32 %p3, %r1, %r1; setp.{compare}.and.{kind} {pair}, %r1, %r2, %p3"
+        assert picked(compute, no, *words) == [False] * 4
+
+
 def test_logic_of_predicates(compute) -> None:
     condition = (
         "setp.lt.s32 %p2, %r1, 0; setp.lt.s32 %p3, %r2, 0; "
