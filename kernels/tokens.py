@@ -38,7 +38,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 
 def scale(temperature: float) -> np.float32:
-    """log2(e) / temperature, the factor of the differences; infinite at temperature 0.
+    """log2(e) / temperature, the factor of the differences; infinite at temperature 0 alone.
 
     Raises ValueError unless temperature is finite and not negative.
     """
@@ -46,8 +46,8 @@ def scale(temperature: float) -> np.float32:
         raise ValueError(f"temperature={temperature} must be 0 or a positive number")
     if temperature == 0:
         return np.float32(math.inf)
-    with np.errstate(over="ignore"):
-        return np.float32(math.log2(math.e) / temperature)
+    # Below a temperature of 4e-39 it would be infinite too, and tell as 0.
+    return np.float32(min(math.log2(math.e) / temperature, float(np.finfo(np.float32).max)))
 
 
 def weights(

@@ -59,6 +59,13 @@ def test_rows_without_a_token() -> None:
     assert drawn.tolist() == tokens.draw(logits.numpy(), seed=0).tolist()
 
 
+def test_a_temperature_near_zero_still_draws_among_equals() -> None:
+    logits = torch.zeros(20, 9)
+    drawn = sample_tokens(logits, seed=0, temperature=1e-40)
+    assert len(drawn.unique()) > 3
+    assert drawn.tolist() == tokens.draw(logits.numpy(), seed=0, temperature=1e-40).tolist()
+
+
 def test_empty_batch_and_columns_of_a_view() -> None:
     assert sample_tokens(torch.empty(0, 5), seed=0).shape == (0,)
     logits = torch.randn(30, 6).t()
