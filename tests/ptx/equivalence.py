@@ -118,9 +118,18 @@ class Proof:
                 reads = self._wait(self.code.index(found))
             return self._visible(found) and not reads
 
+        def initialises(found: Instruction) -> bool:
+            return found.opcode[:2] == ("mbarrier", "init")
+
+        fresh = not self._all_paths(place, False, _is_barrier, initialises)
+
+        def visible(found: Instruction) -> bool:
+            # What was just initialised must not be used by another warp at all.
+            return self._visible(found) or (fresh and found.name == "mbarrier")
+
         directions = (True, False)
         return any(
-            self._all_paths(place, forward, _is_barrier, self._visible) for forward in directions
+            self._all_paths(place, forward, _is_barrier, visible) for forward in directions
         ) or all(
             self._all_paths(place, forward, _is_barrier, more_than_reads) for forward in directions
         )

@@ -70,6 +70,8 @@ def test_operators(operator: str, line: str, after: set[str] | None) -> None:
 STORE, LOAD = "st.shared.b32 [%r1], %r2;\n", "ld.shared.b32 %r3, [%r1];\n"
 ISSUE = "cp.async.cg.shared.global [%r1], [%rd1], 16;\ncp.async.commit_group;\n"
 WAIT, BARRIER = "cp.async.wait_group 0;\n", "bar.sync 0;\n"
+INITIALISE = "mbarrier.init.shared::cta.b64 [%r1], 1;\n"
+EXPECT = "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r1], 64;\n"
 FENCE = "fence.proxy.async.shared::cta;\n"
 
 
@@ -78,6 +80,8 @@ FENCE = "fence.proxy.async.shared::cta;\n"
     [
         (STORE + BARRIER + BARRIER + LOAD, 1, "", "barrier"),
         (STORE + BARRIER + LOAD, 1, "", ""),
+        (BARRIER + EXPECT + BARRIER, 0, "", "barrier"),
+        (INITIALISE + BARRIER + EXPECT + BARRIER, 1, "", ""),
         (BARRIER + LOAD + BARRIER + LOAD + BARRIER, 2, "", "barrier"),
         (BARRIER + LOAD + BARRIER + STORE + BARRIER, 2, "", ""),
         (STORE + BARRIER + FENCE + BARRIER + LOAD, 3, "", "barrier"),
@@ -95,6 +99,8 @@ FENCE = "fence.proxy.async.shared::cta;\n"
     ids=[
         "barrier-twice",
         "barrier-needed",
+        "barrier-before-expected-bytes",
+        "barrier-after-initialisation",
         "barrier-between-reads",
         "barrier-before-write",
         "barrier-after-fence",
