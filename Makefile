@@ -10,12 +10,13 @@ TRITON ?= 3.9.0
 TRITON_PINNED := 3.7.1
 SOURCES := engine kernels export training benchmarks tests
 
-.PHONY: help venv demo test test-triton-pinned check fix bench clean
+.PHONY: help venv demo test test-triton-pinned report check fix bench clean
 
 help:
 	@echo "make demo    sheets of digits and emoji from the shipped models, in out/demo"
 	@echo "make test    all tests, those of the kernels with Triton $(TRITON)"
 	@echo "make test-triton-pinned   those of the kernels with Triton $(TRITON_PINNED)"
+	@echo "make report  what the compiler makes of every kernel, by both Tritons, in out/report"
 	@echo "make check   lint, format, types, layers; changes nothing"
 	@echo "make fix     format, and fix what the linter can"
 	@echo "make bench   benchmarks of the backends"
@@ -56,12 +57,19 @@ demo: .venv/.run
 	@echo "Look into out/demo."
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -q tests
-	TRITON_INTERPRET=1 $(BIN)/python -m pytest -q tests/interpreter
+	$(BIN)/python -m pytest -q -n auto --ignore=tests/ptx --ignore=tests/sass --ignore=tests/interpreter tests
+	$(BIN)/python -m pytest -q tests/ptx tests/sass
+	TRITON_INTERPRET=1 $(BIN)/python -m pytest -q -n auto tests/interpreter
 
 test-triton-pinned: .venv-triton-pinned/.made
-	.venv-triton-pinned/bin/python -m pytest -q tests/sass tests/ptx
-	TRITON_INTERPRET=1 .venv-triton-pinned/bin/python -m pytest -q tests/interpreter
+	.venv-triton-pinned/bin/python -m pytest -q tests/ptx tests/sass
+	TRITON_INTERPRET=1 .venv-triton-pinned/bin/python -m pytest -q -n auto tests/interpreter
+
+# Only figures from binaries are compared: traces do not depend on the compiler much, and take long.
+report: .venv/.dev .venv-triton-pinned/.made
+	.venv-triton-pinned/bin/python -m kernels.inspect --no-traces -o out/report-$(TRITON_PINNED) \
+		--json out/triton-$(TRITON_PINNED).json
+	$(BIN)/python -m kernels.inspect -o out/report --compare out/triton-$(TRITON_PINNED).json
 
 check: .venv/.dev
 	$(BIN)/ruff check $(SOURCES)

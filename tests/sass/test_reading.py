@@ -1,7 +1,5 @@
 """The reader, on binaries made for it: what is known of them is what is read."""
 
-# ruff: noqa: N803  constants of kernels are in capitals
-
 from __future__ import annotations
 
 from typing import Any

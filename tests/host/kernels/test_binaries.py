@@ -1,7 +1,5 @@
 """Binaries made ahead of time: the file, what is passed, and what is left to Triton."""
 
-# ruff: noqa: N803  constants of kernels are in capitals
-
 from __future__ import annotations
 
 import ctypes
