@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernels.recurrent import choose_tile, gru_step, lstm_step
+from kernels.recurrent import choose_tile, gru_step, launches, lstm_step
 from kernels.recurrent_packing import PackedCell, pack
 from tests.cases.recurrent import CASES, make_cell
 
@@ -73,6 +73,23 @@ def test_inputs_that_are_not_contiguous_are_copied() -> None:
     packed, _ = make_cell("gru", 4, 6, torch.float32)
     x, h = torch.randn(4, 3).t(), torch.randn(6, 3).t()
     assert torch.equal(gru_step(packed, x, h), gru_step(packed, x.contiguous(), h.contiguous()))
+
+
+def test_batch_beyond_32_bit_offsets_is_split() -> None:
+    packed, _ = make_cell("lstm", 5, 512, torch.float16)
+    batch = 2**22 + 3
+    x, h, h_out, c = (
+        torch.empty(batch, width, dtype=dtype, device="meta")
+        for width, dtype in ((5, torch.float16), *[(512, torch.float16)] * 2, (512, torch.float32))
+    )
+    parts = launches(packed, x, h, h_out, c, c)
+    assert len(parts) == 2
+    assert sum(part.arguments["batch"] for part in parts) == batch
+    for part in parts:
+        assert part.arguments["h_ptr"].numel() < 2**31
+        for name in ("x_ptr", "h_ptr", "h_out_ptr", "state_ptr", "c_out_ptr"):
+            tensor = part.arguments[name]
+            assert tensor.storage_offset() * tensor.itemsize % 16 == 0
 
 
 def test_tile_by_batch() -> None:
