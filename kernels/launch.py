@@ -16,7 +16,7 @@ Conventions that make one record serve them all:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -75,14 +75,15 @@ class Launch:
         launcher = _LAUNCHER.get()
         if launcher is not None and launcher(self):
             return
-        self.kernel[self.grid](
-            **self.arguments,
-            **self.constants,
-            num_warps=self.num_warps,
-            num_stages=self.num_stages,
-            **FIXED_OPTIONS,
-            **self.options,
-        )
+        with _on_device_of(self.arguments):
+            self.kernel[self.grid](
+                **self.arguments,
+                **self.constants,
+                num_warps=self.num_warps,
+                num_stages=self.num_stages,
+                **FIXED_OPTIONS,
+                **self.options,
+            )
 
     def signature(self) -> dict[str, str]:
         """Triton's type of every parameter, in order; 'constexpr' for constants."""
@@ -124,6 +125,18 @@ def signed_word(value: int) -> int:
     """The low 32 bits of a number as the int32 that has them."""
     low = value & 0xFFFFFFFF
     return low - 2**32 if low >= 2**31 else low
+
+
+def _on_device_of(arguments: Mapping[str, Any]) -> AbstractContextManager[object]:
+    """Triton launches on torch's current device, which need not be the tensors' own."""
+    for value in arguments.values():
+        # A tensor descriptor has its tensor by this name.
+        tensor = getattr(value, "base", value)
+        if getattr(tensor, "is_cuda", False):
+            import torch
+
+            return torch.cuda.device(tensor.device)
+    return nullcontext()
 
 
 def _type_name(value: Any) -> str:
