@@ -110,7 +110,7 @@ def _check_finite(program: Program) -> None:
     for operation in program.operations:
         for name, value in vars(operation).items():
             parts = value if isinstance(value, tuple) else (value,)
-            arrays = (part for part in parts if isinstance(part, (np.ndarray, np.generic)))
+            arrays = (part for part in parts if isinstance(part, np.ndarray))
             if not all(np.isfinite(array).all() for array in arrays):
                 raise NumericalError(
                     f"{name} of the {operation.kind} {operation.name!r} holds NaN or infinity; "

@@ -82,7 +82,8 @@ def _rounded(operation: Operation, names: dict[str, str]) -> Operation:
     }
     for entry in fields(operation):
         value = getattr(operation, entry.name)
-        if isinstance(value, np.ndarray):
+        # Arithmetic on arrays without axes gives numpy's scalars.
+        if isinstance(value, (np.ndarray, np.generic)):
             changes[entry.name] = _single(operation, entry.name, value)
         elif isinstance(value, tuple) and any(isinstance(part, np.ndarray) for part in value):
             changes[entry.name] = tuple(
@@ -91,10 +92,10 @@ def _rounded(operation: Operation, names: dict[str, str]) -> Operation:
     return replace(operation, **changes)  # type: ignore[arg-type]
 
 
-def _single(operation: Operation, field: str, array: Array) -> Array:
+def _single(operation: Operation, field: str, array: Array | np.generic) -> Array:
     with np.errstate(over="ignore"):
-        rounded = np.ascontiguousarray(array, dtype=np.float32)
-    rounded = rounded.reshape(array.shape)
+        # C order, and unlike ascontiguousarray no axis where there was none.
+        rounded = np.array(array, dtype=np.float32, order="C")
     if not np.isfinite(rounded).all():
         raise NumericalError(
             f"{operation.kind} {operation.name!r}: its {field} holds NaN or infinity; check the "

@@ -142,7 +142,7 @@ def _view(data: memoryview, entry: layout.Entry, number: int) -> Floats:
 
 
 def _stored(array: Floats) -> NDArray[np.floating]:
-    array = np.ascontiguousarray(array, layout.STORED_TYPES["float32"])
+    array = np.asarray(array, layout.STORED_TYPES["float32"], order="C")
     if array.ndim < 2:
         return array
     # What is too large for float16 becomes infinite, and then differs.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.program.lowering.rules import (
     binary,
+    choice,
     convolution,
     join,
     linear,
@@ -24,6 +25,7 @@ __all__ = [
     "RULES",
     "Rule",
     "binary",
+    "choice",
     "convolution",
     "join",
     "linear",

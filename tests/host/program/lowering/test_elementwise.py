@@ -154,3 +154,31 @@ def test_casts_between_floats_do_nothing_and_others_are_refused() -> None:
     assert kinds(program) == ["reshape"]
     with pytest.raises(ExportError, match="a cast of float32 to INT64"):
         lower(model([node("Cast", ["x"], "y", to=7)], {"x": [BATCH, 3]}))
+
+
+@pytest.mark.parametrize("near", [True, False])
+def test_interpolation_as_torch_writes_it(near: bool) -> None:
+    """torch.lerp: one of two formulas by the weight, which is a number of the model."""
+    proto = model(
+        [
+            node("Tanh", ["x"], "a"),
+            node("Sub", ["x", "a"], "d"),
+            node("Mul", ["d", "weight"], "wd"),
+            node("Add", ["a", "wd"], "from_a"),
+            node("Mul", ["d", "rest"], "rd"),
+            node("Sub", ["x", "rd"], "from_x"),
+            node("Where", ["near", "from_a", "from_x"], "y"),
+        ],
+        {"x": [BATCH, 3, 4, 5]},
+        {"near": np.array(near), "weight": np.float32(0.3), "rest": np.float32(0.7)},
+    )
+    assert len(agree(proto).operations) == 4
+
+
+def test_a_choice_of_the_smaller_side_is_as_wide_as_both() -> None:
+    proto = model(
+        [node("GlobalMaxPool", ["x"], "m"), node("Where", ["no", "x", "m"], "y")],
+        {"x": [BATCH, 3, 4, 5]},
+        {"no": np.zeros((1, 1, 4, 1), bool)},
+    )
+    agree(proto)

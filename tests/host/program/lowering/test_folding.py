@@ -133,6 +133,24 @@ def test_weights_in_half_precision() -> None:
     assert np.array_equal(operation.weight, expected)
 
 
+def test_numbers_without_axes_are_arrays_as_well() -> None:
+    """Affines that fold into each other leave numpy's scalars, which no count of weights sees."""
+    proto = model(
+        [
+            node("Relu", ["x"], "a"),
+            node("Mul", ["a", "two"], "b"),
+            node("Sub", ["one", "b"], "c"),
+            node("Relu", ["c"], "y"),
+        ],
+        {"x": [BATCH, 3]},
+        {"one": np.float32(1), "two": np.float32(2)},
+    )
+    affine = only(agree(proto), "affine")
+    for array in (affine.scale, affine.shift):
+        assert isinstance(array, np.ndarray)
+        assert (array.dtype, array.shape) == (np.float32, ())
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf], ids=["NaN", "infinity"])
 def test_weights_that_are_no_numbers_are_named(bad: float) -> None:
     weight = floats(3, 4)

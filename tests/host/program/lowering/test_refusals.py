@@ -72,6 +72,10 @@ NODES: dict[str, tuple[list[Any], str]] = {
         [node("Identity", ["w"], "y"), node("Relu", ["x"], "z")],
         "output 'y': it does not depend on any input",
     ),
+    "a choice that differs between elements": (
+        [node("Where", ["some", "x", "half"], "y")],
+        r"node 'node_y' \(Where\): its condition picks both sides, element by element",
+    ),
     "a broken node": (
         [node("Transpose", ["x"], "y", perm=[0, 1, 7, 2])],
         r"node 'node_y' \(Transpose\) is malformed",
@@ -88,6 +92,7 @@ def test_refused(nodes: list[Any], reason: str) -> None:
         "flat": [-1, 48],
         "rows": [-1, 16],
         "w": floats(3, 4),
+        "some": np.array([True, False, True, False]),
     }
     with pytest.raises(ExportError, match=f"^small: .*{reason}"):
         lower(model(nodes, MAP, constants))
