@@ -2,10 +2,11 @@
 
     out = act(conv(x, weight) * scale + shift), channels last
 
-x of another memory order or address is copied; `out` must be contiguous and start at a multiple of
-16 bytes. A wrong type is a TypeError, any other mismatch a ValueError. An empty batch gives an
-empty output. NaN passes through to floating-point outputs and becomes 0 in images. Batches of more
-than 2^31 - 1 elements are split. There are no gradients: x that asks for them is refused.
+x of another memory order or address is copied; `out` must be contiguous, start at a multiple of
+16 bytes and share no memory with x. A wrong type is a TypeError, any other mismatch a ValueError.
+An empty batch gives an empty output. NaN passes through to floating-point outputs and becomes 0 in
+images. Batches of more than 2^31 - 1 elements are split. There are no gradients: x that asks for
+them is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kernels.arguments import aligned, check_device
+from kernels.arguments import aligned, check_apart, check_device
 from kernels.conv_transpose.design import Packed
 from kernels.conv_transpose.designs import load_design
 from kernels.conv_transpose.packing import TORCH_TYPES
@@ -63,9 +64,11 @@ class Layer:
         return cls(chosen, design.pack(problem, chosen.tile, weight, scale, shift))
 
     def launches(self, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
-        """Launches for contiguous x and out, on any device; raises as calling does."""
+        """Launches for contiguous, aligned x and out, on any device; raises as calling does."""
         problem = self.packed.problem
         check_input(problem, x)
+        if aligned(x) is not x:
+            raise ValueError(f"x must be contiguous, at a multiple of {ALIGNMENT_BYTES} bytes")
         check_output(problem, x, out)
         design = load_design(self.plan.design)
         widths = (math.prod(x.shape[1:]), math.prod(out.shape[1:]))
@@ -214,6 +217,7 @@ def check_output(problem: Problem, x: Tensor, out: Tensor) -> None:
         raise ValueError(f"out must be contiguous; its strides are {out.stride()}")
     if not out.is_meta and out.data_ptr() % ALIGNMENT_BYTES:
         raise ValueError(f"out must start at a multiple of {ALIGNMENT_BYTES} bytes")
+    check_apart("out", out, x)
 
 
 def _check_ranks(x: Tensor, weight: Tensor) -> None:

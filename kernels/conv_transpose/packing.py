@@ -60,9 +60,9 @@ def pack_weight(
     """[*kernel, in, out] -> [taps, rows, columns] of the operand type, zeros around.
 
     fp16 has five exponent bits, and folded batch norms make channels of very different size: each
-    output channel is divided by the power of two that brings its largest weight to [0.5, 1), and
-    the powers [out] are returned to be multiplied into the scale. Nothing is rounded by that.
-    Raises ValueError for another shape.
+    output channel is divided by the power of two that brings its largest weight to
+    [2^14, 2^15), and the powers [out] are returned to be multiplied into the scale. Weights down to
+    2^-28 of the largest keep all their bits. Raises ValueError for another shape.
     """
     check_weight(problem, weight)
     taps = weight.detach().to(torch.float32).reshape(problem.geometry.taps, *weight.shape[-2:])
@@ -80,9 +80,12 @@ def pack_weight(
 
 
 def channel_powers(taps: Tensor) -> Tensor:
-    """Powers of two [out] that bring the largest |weight| of a channel to [0.5, 1); 1 for zeros."""
+    """Powers of two [out] that bring a channel's largest |weight| to [2^14, 2^15); 1 for zeros.
+
+    That is the top of fp16 but for one bit, which rounding up may take.
+    """
     largest = taps.abs().amax(dim=(0, 1))
-    exponent = torch.frexp(largest).exponent
+    exponent = torch.frexp(largest).exponent - 15
     # Beyond 2^-126 the power itself would be subnormal; there is nothing left to keep there.
     exponent = exponent.clamp(-125, 127)
     usable = torch.isfinite(largest) & (largest > 0)

@@ -193,7 +193,8 @@ def shifted_grid_kernel(
         mask = (sample < batch)[:, None] & (offs_c < COUT)[None, :]
         mask &= (phase < PHASES_0 * PHASES_1 * PHASES_2)[None, :]
         mask &= (o_2 >= 0) & (o_2 < OUT_2) & (o_1 >= 0) & (o_1 < OUT_1)
-        if OUT_0 > 1:
+        # One phase of one output has nothing outside.
+        if OUT_0 * PHASES_0 > 1:
             mask &= (o_0 >= 0) & (o_0 < OUT_0)
         position = ((sample[:, None] * OUT_0 + o_0) * OUT_1 + o_1) * OUT_2 + o_2
         tl.store(out_ptr + position * COUT + offs_c[None, :], value, mask=mask)

@@ -96,6 +96,12 @@ GEOMETRIES = (
     Case("forward-7-stride-2", forward((7,), (7,), stride=2, padding=3)(8, 16), 2),
     Case("forward-dilated", forward((9,), (3,), padding=4, dilation=3)(16, 16), 2),
     Case("forward-3d", forward((2, 2, 3), (2, 1, 3), padding=(0, 0, 1))(8, 8), 2),
+    # One plane of outputs, of a stride that has phases before and after it.
+    Case(
+        "3d-cropped-to-a-plane",
+        transposed((1, 1, 1), (3, 2, 2), stride=(3, 2, 2), padding=(1, 0, 0))(16, 8),
+        2,
+    ),
     # No tap meets the outputs that dilation and stride, both even, leave out.
     Case("no-tap", transposed((2, 2), (2, 2), stride=2, dilation=2)(8, 8, activation="sigmoid"), 2),
 )

@@ -86,6 +86,13 @@ def test_weights_of_any_magnitude_survive_fp16(magnitude: float) -> None:
     torch.testing.assert_close(got, linear(x, weight, output="fp32"), rtol=0, atol=0)
 
 
+def test_weights_of_one_channel_keep_their_bits_in_fp16() -> None:
+    """The least has no term beside it here, so nothing hides that it was rounded."""
+    weight = torch.tensor([[60000.0], [1e-3], [2.0**-12]])
+    got = linear(torch.eye(3).half(), weight, output="fp32")
+    torch.testing.assert_close(got, weight.half().float(), rtol=0, atol=0)
+
+
 def test_input_of_another_memory_order_is_copied() -> None:
     case = Case("strided", UP(8, 8), 2)
     data = make(case)
@@ -113,6 +120,23 @@ def test_nan_stays_in_its_sample() -> None:
     assert bool(data.out[1].isnan().all())
     data.out[1] = torch.from_numpy(data.expected[1])
     check(case, data)
+
+
+def test_launches_take_no_copies() -> None:
+    case = Case("strided", UP(8, 8), 2)
+    data = make(case)
+    with pytest.raises(ValueError, match="x must be contiguous"):
+        layer(case, data).launches(data.x.transpose(1, 2), data.out)
+
+
+def test_output_over_the_input_is_refused() -> None:
+    memory = half(40, 16)
+    for x, out in ((memory, memory), (memory[:32], memory[8:])):
+        with pytest.raises(ValueError, match="out must not share memory"):
+            linear(x, half(16, 16), out=out)
+    expected = linear(memory[:20], half(16, 16))
+    linear(memory[:20], half(16, 16), out=memory[20:])
+    assert torch.equal(memory[20:], expected)
 
 
 def test_empty_batch_gives_an_empty_output() -> None:
