@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.backends._programs import lowered
 from engine.backends.base import installed_version
 from engine.core.artifacts import Artifact
 from engine.core.errors import OptionError
@@ -14,7 +15,6 @@ from engine.core.files import sha256
 from engine.core.version import __version__
 from engine.program import gen
 from engine.program.gen import Gen
-from engine.program.lowering import lower
 from export.choices import PRECISIONS, Precision
 from export.gen_parity import TOLERANCE, graph_error, moved
 from export.round_program import round_weights
@@ -54,17 +54,15 @@ def export_gen(artifact: Artifact, out: str | Path, precision: Precision = "fp32
     """Write OUT.gen with all entry points; the same source gives the same bytes.
 
     Raises ExportError for what a Program cannot express, naming the node, or for Programs that
-    differ from their graphs; ArtifactError, NumericalError, OutputError.
+    differ from their graphs; ArtifactError for a spec that is another graph's; NumericalError,
+    OutputError.
     """
     if precision not in PRECISIONS:
         raise OptionError(f"precision={precision!r} is unknown; known are {', '.join(PRECISIONS)}")
     out = Path(out)
     with tempfile.TemporaryDirectory(prefix="generator-engine-") as folder:
         source = as_onnx(artifact, Path(folder))
-        programs = {
-            entry_point: lower(graph, name=entry_point)
-            for entry_point, graph in source.graphs.items()
-        }
+        programs = lowered(artifact, source.spec, source.graphs)
         errors = {name: graph_error(source, name, program) for name, program in programs.items()}
     rounding = None
     if precision == "fp16-weights":

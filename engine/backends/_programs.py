@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from engine.backends._spec import read_spec
 from engine.backends.base import not_installed
 from engine.core.artifacts import Artifact, encoder_path
-from engine.core.errors import BackendUnavailableError
+from engine.core.errors import ArtifactError, BackendUnavailableError
 from engine.core.options import refuse_options
+from engine.core.spec import GeneratorSpec
 from engine.program import gen
 from engine.program.entry_points import check_entry_points
 from engine.program.gen import Gen
+from engine.program.graph import Program
 
 
 def open_programs(artifact: Artifact) -> Gen:
@@ -25,14 +30,30 @@ def open_programs(artifact: Artifact) -> Gen:
         missing = not_installed(module, "onnx")
         if missing:
             raise BackendUnavailableError(f"{artifact.path} must be lowered first: {missing}")
-    from engine.program.lowering import lower
-
     spec = read_spec(artifact)
     graphs = {"decoder": artifact.path}
     beside = encoder_path(artifact.path)
     if "encoder" in spec.entry_points and beside.is_file():
         graphs["encoder"] = beside
     spec = spec.replace(entry_points=tuple(graphs))
+    return Gen(spec, lowered(artifact, spec, graphs))
+
+
+def lowered(
+    artifact: Artifact, spec: GeneratorSpec, graphs: Mapping[str, Path]
+) -> dict[str, Program]:
+    """The Programs of an artifact's ONNX graphs, by entry point.
+
+    Raises ExportError for a graph that a Program cannot express, and ArtifactError for one that is
+    not what its spec says.
+    """
+    from engine.program.lowering import lower
+
     programs = {name: lower(path, name=name) for name, path in graphs.items()}
-    check_entry_points(spec, programs)
-    return Gen(spec, programs)
+    try:
+        check_entry_points(spec, programs)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{artifact.path}: {error}; correct the spec that it carries, or export it again"
+        ) from error
+    return programs

@@ -11,9 +11,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
 from engine.core.errors import ArtifactError
+from engine.core.records import decode_record
 
 SPEC_VERSION = 1
 SPEC_KEY = "generator_spec"
@@ -25,7 +26,6 @@ ConditionKind = Literal["classes", "tensor"]
 _DISTRIBUTIONS = ("normal", "uniform")
 _MODALITIES = ("image", "audio", "video", "text", "tensor")
 _ENTRY_POINTS = ("decoder", "encoder")
-_Record = TypeVar("_Record")
 _IMAGE_CHANNELS = {1: "gray", 3: "rgb", 4: "rgba"}
 
 
@@ -161,7 +161,7 @@ class GeneratorSpec:
     def from_json(cls, text: str, path: str | Path = "generator spec") -> GeneratorSpec:
         """Read `to_json` text; errors begin with `path`.
 
-        Raises ArtifactError on damage, unknown fields or other versions.
+        Raises ArtifactError on damage, unknown fields, values of another type or other versions.
         """
         try:
             values = json.loads(text)
@@ -181,40 +181,20 @@ class GeneratorSpec:
     def _from_dict(cls, values: Any) -> GeneratorSpec:
         if not isinstance(values, dict):
             raise ArtifactError(f"a spec must be a JSON object, not {type(values).__name__}")
-        values = dict(values)
-        version = values.pop("version", None)
+        fields = dict(values)
+        version = fields.pop("version", None)
         if version != SPEC_VERSION:
             raise ArtifactError(
                 f"no generator spec of version {SPEC_VERSION} (its version is {version!r}); export "
                 "the model again, or update the package that is older"
             )
-        try:
-            values["latent"] = _read(Noise, values["latent"])
-            values["output"] = _read(Output, values["output"])
-            values["noise"] = tuple(_read(Noise, item) for item in values.get("noise", ()))
-            condition = values.get("condition")
-            values["condition"] = None if condition is None else _read(Condition, condition)
-            values["provenance"] = _read(Provenance, values.get("provenance", {}))
-            return _read(cls, values)
-        except KeyError as error:
-            raise ArtifactError(f"the spec lacks the field {error}") from error
-        except (TypeError, ValueError) as error:
-            raise ArtifactError(f"the spec is damaged: {error}") from error
+        spec: Self = decode_record(fields, cls, ())
+        return spec
 
 
 def image_channels(count: int) -> str:
     """The name of an image's channels by their count, or '' if it is no usual image."""
     return _IMAGE_CHANNELS.get(count, "")
-
-
-def _read(record: type[_Record], values: Any) -> _Record:
-    if not isinstance(values, Mapping):
-        raise ArtifactError(f"{record.__name__.lower()} must be a JSON object, not {values!r}")
-    return record(**{key: _tuples(value) for key, value in values.items()})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _check_shape(what: str, shape: tuple[int, ...]) -> None:

@@ -11,18 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from engine.core.errors import ArtifactError, NumericalError
+from engine.core.records import ArrayTable, decode_record, encode_record
 from engine.core.spec import GeneratorSpec
 from engine.program.check import check_program
 from engine.program.entry_points import check_entry_points
 from engine.program.graph import Program
 from engine.program.packed import container
 from engine.program.packed.programs import decode_programs, encode_program
-from engine.program.packed.records import ArrayTable, decode_record, encode_record
 
 _REMEDY = "make it again with python -m export.gen"
 
@@ -79,7 +78,7 @@ def read(path: str | Path) -> Gen:
     contents = container.read(path)
     try:
         gen = Gen(
-            spec=_spec(contents.header.get("spec")),
+            spec=GeneratorSpec.from_dict(contents.header.get("spec")),
             programs=decode_programs(contents.header.get("programs"), contents.arrays),
             source=decode_record(contents.header.get("source"), Source, ()),
         )
@@ -93,17 +92,9 @@ def read_spec(path: str | Path) -> GeneratorSpec:
     """The spec alone; of the file, only the header is read and verified. Raises ArtifactError."""
     header = container.read(path, header_only=True).header
     try:
-        return _spec(header.get("spec"))
+        return GeneratorSpec.from_dict(header.get("spec"))
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}; {_REMEDY}") from error
-
-
-def _spec(values: Any) -> GeneratorSpec:
-    GeneratorSpec.from_dict(values)
-    # Again, by the fields' types, which no Program's names and shapes would fit otherwise.
-    fields = {name: value for name, value in values.items() if name != "version"}
-    spec: GeneratorSpec = decode_record(fields, GeneratorSpec, ())
-    return spec
 
 
 def _check_finite(program: Program) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from engine.core.errors import ExportError
+from engine.core.errors import ExportError, NumericalError
 from engine.program.graph import Program
 from engine.program.lowering.broadcasting import constant_view
 from engine.program.lowering.constants import Const, evaluate
@@ -74,7 +74,10 @@ def lower(
     except ExportError as error:
         raise ExportError(f"{shown}: {error}") from error
     simplify(context.draft)
-    return finish(context.draft, name or graph.name or "program")
+    try:
+        return finish(context.draft, name or graph.name or "program")
+    except NumericalError as error:
+        raise NumericalError(f"{shown}: {error}") from error
 
 
 def _walk(graph: ir.Graph, context: Context) -> None:

@@ -7,14 +7,14 @@ from reprlib import repr as brief
 from typing import Any
 
 from engine.core.errors import ArtifactError
-from engine.program.check import check_program
-from engine.program.graph import OPERATIONS, Operation, Program, Value
-from engine.program.packed.records import (
+from engine.core.records import (
     ArrayTable,
     Floats,
     decode_record,
     encode_record,
 )
+from engine.program.check import check_program
+from engine.program.graph import OPERATIONS, Operation, Program, Value
 
 
 def encode_program(program: Program, table: ArrayTable) -> dict[str, Any]:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner, Result
 
 from engine import Engine
 from engine.core.artifacts import open_artifact
-from engine.core.errors import ExportError
+from engine.core.errors import ArtifactError, ExportError
 from engine.core.files import sha256
 from engine.core.options import LoadOptions
+from engine.core.spec import SPEC_KEY, GeneratorSpec
 from engine.program import gen
 from engine.program.graph import Linear, Program
 from export import gen_parity, pack
@@ -96,15 +98,15 @@ def test_half_precision_weights(onnx_files: dict[str, Path], tmp_path: Path) -> 
 def test_a_program_that_differs_is_not_written(
     onnx_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(path: Path, name: str) -> Program:
-        program = pack_lower(path, name=name)
+    def wrong(*source: Any) -> dict[str, Program]:
+        program = right(*source)["decoder"]
         linear = next(op for op in program.operations if isinstance(op, Linear))
         changed = dataclasses.replace(linear, weight=2 * linear.weight)
         operations = tuple(changed if op is linear else op for op in program.operations)
-        return dataclasses.replace(program, operations=operations)
+        return {"decoder": dataclasses.replace(program, operations=operations)}
 
-    pack_lower = pack.lower
-    monkeypatch.setattr(pack, "lower", wrong)
+    right = pack.lowered
+    monkeypatch.setattr(pack, "lowered", wrong)
     with pytest.raises(ExportError, match=r"the lowered decoder differs from onnxruntime by"):
         export_gen(open_artifact(onnx_files["gan-mlp"]), tmp_path / "x.gen")
     assert not list(tmp_path.iterdir())
@@ -154,6 +156,24 @@ def test_mistakes_are_told_on_one_line(
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "out.gen").exists()
+
+
+def test_a_spec_of_another_graph_is_named(onnx_files: dict[str, Path], tmp_path: Path) -> None:
+    model = onnx.load(onnx_files["gan-mlp"])
+    (entry,) = (item for item in model.metadata_props if item.key == SPEC_KEY)
+    spec = GeneratorSpec.from_json(entry.value)
+    entry.value = spec.replace(latent=dataclasses.replace(spec.latent, shape=(99,))).to_json()
+    path = tmp_path / "other.onnx"
+    onnx.save(model, path)
+    result = call(path, "-o", tmp_path / "x.gen")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"error: {path}: the decoder takes 'z' of shape [10] (channels last), its spec says [99] "
+        "(channels first); correct the spec that it carries, or export it again\n"
+    )
+    with pytest.raises(ArtifactError, match=r"other\.onnx: the decoder takes 'z' of shape"):
+        Engine(path, backend="numpy")
+    assert not (tmp_path / "x.gen").exists()
 
 
 def test_options_reach_a_model_that_does_not_describe_itself(

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from engine.core.errors import ArtifactError, NumericalError
+from engine.core.records import ArrayTable, decode_record, encode_record
 from engine.program import gen, graph
 from engine.program.execute import execute
 from engine.program.gen import Gen
 from engine.program.graph import Operation, Program, Value
-from engine.program.packed.records import ArrayTable, decode_record, encode_record
 from kernels.geometry import Geometry
 from tests.cases.small_programs import GENERATORS, SOURCE, dcgan, program, weights
 

@@ -229,7 +229,7 @@ def other_latent(header: Header) -> None:
     [
         (unknown_kind, "'attention' of 'first' is unknown here"),
         (unknown_field, "newer version"),
-        (missing_field, "linear 'first': linear: .*weight"),
+        (missing_field, "linear 'first': linear lacks the field 'weight'"),
         (weight_out_of_range, "weight: 99 is not"),
         (weight_of_another, "linear 'first': weight"),
         (wrong_type, "name: 3 is not of the type"),

@@ -1,7 +1,8 @@
 """Frozen dataclasses <-> JSON, driven by their annotations, with arrays kept apart.
 
-An operation that is added to the graph needs nothing here, as long as its fields are made of
-strings, numbers, literals, tuples, arrays, optional values and dataclasses of these.
+Specs, and the operations of a `.gen` file. A record that is added needs nothing here, as long as
+its fields are made of strings, numbers, literals, tuples, mappings, arrays, optional values and
+dataclasses of these.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def encode(value: Any, hint: Any, table: ArrayTable) -> Any:
         return int(value)
     if origin is Literal or hint in (str, bool):
         return value
-    raise TypeError(f"a field of type {hint} has no form in a .gen file")
+    raise TypeError(f"a field of type {hint} has no form in JSON")
 
 
 def encode_record(record: Any, table: ArrayTable) -> dict[str, Any]:
@@ -82,14 +83,16 @@ def decode(value: Any, hint: Any, arrays: Sequence[Floats]) -> Any:
         return None if value is None else decode(value, _only(hint), arrays)
     if origin is np.ndarray and type(value) is int and 0 <= value < len(arrays):
         return arrays[value]
-    if origin is tuple and isinstance(value, list):
+    if origin is tuple and isinstance(value, (list, tuple)):
         if options[-1] is not ... and len(options) != len(value):
             raise ArtifactError(f"{brief(value)} must have {len(options)} elements")
         hints = _element_hints(options, len(value))
         return tuple(decode(item, part, arrays) for item, part in zip(value, hints, strict=True))
     if origin is Mapping and isinstance(value, dict):
         return {str(key): decode(item, options[1], arrays) for key, item in value.items()}
-    if origin is Literal and value in options:
+    if origin is Literal:
+        if value not in options:
+            raise ArtifactError(f"{brief(value)} is unknown; known are {', '.join(options)}")
         return value
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return decode_record(value, hint, arrays)
@@ -97,7 +100,8 @@ def decode(value: Any, hint: Any, arrays: Sequence[Floats]) -> Any:
         return _float(value)
     if hint in (int, str, bool) and type(value) is hint:
         return value
-    raise ArtifactError(f"{brief(value)} is not of the type {hint}")
+    kind = hint.__name__ if origin is None else hint
+    raise ArtifactError(f"{brief(value)} is not of the type {kind}")
 
 
 def decode_record(value: Any, record: Any, arrays: Sequence[Floats]) -> Any:
@@ -106,21 +110,33 @@ def decode_record(value: Any, record: Any, arrays: Sequence[Floats]) -> Any:
     Raises ArtifactError for unknown or missing fields, and for values that the class refuses.
     """
     hints = field_types(record)
-    if not isinstance(value, dict) or not set(value) <= set(hints):
+    kind = record.__name__.lower()
+    if not isinstance(value, dict):
+        raise ArtifactError(f"{kind} must be a JSON object, not {brief(value)}")
+    unknown = ", ".join(repr(name) for name in value if name not in hints)
+    if unknown:
         raise ArtifactError(
-            f"{brief(value)} is no {record.__name__.lower()} of {', '.join(hints)}; it may be of a "
-            "newer version of this package"
+            f"{kind} has {', '.join(hints)}, and no {unknown}; it may be of a newer version of "
+            "this package"
         )
+    for item in dataclasses.fields(record):
+        if item.name not in value and _required(item):
+            raise ArtifactError(f"{kind} lacks the field {item.name!r}")
     fields: dict[str, Any] = {}
-    for name, item in value.items():
+    for name, part in value.items():
         try:
-            fields[name] = decode(item, hints[name], arrays)
+            fields[name] = decode(part, hints[name], arrays)
         except ArtifactError as error:
             raise ArtifactError(f"{name}: {error}") from error
     try:
         return record(**fields)
     except (TypeError, ValueError) as error:
-        raise ArtifactError(f"{record.__name__.lower()}: {error}") from error
+        raise ArtifactError(f"{kind}: {error}") from error
+
+
+def _required(item: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return item.init and item.default is missing and item.default_factory is missing
 
 
 def _float(value: Any) -> float:
