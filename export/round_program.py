@@ -17,6 +17,7 @@ _LOWEST_RANK = 2
 def round_weights(program: Program) -> Program:
     """The same Program with every array of two axes or more rounded through float16.
 
+    The matrices of a Resample are no weights, but those of an interpolation, and stay exact.
     Raises ExportError for a weight beyond float16's largest number, 65504.
     """
     operations = tuple(_rounded(operation) for operation in program.operations)
