@@ -62,6 +62,8 @@ def main(
 
 def _programs(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Program]:
     if path.suffix == ".gen":
+        if shapes:
+            raise OptionError(f"--input-shape is for ONNX files; the shapes of {path} are fixed")
         from engine.program import gen
 
         return gen.read(path).programs

@@ -113,3 +113,9 @@ def test_a_target_that_is_none(graph: Path) -> None:
     result = CliRunner().invoke(main, [str(graph), "--plan", "--target", "h100"])
     assert result.exit_code == 2
     assert "'h100'" in result.output
+
+
+def test_shapes_of_a_gen_file_are_fixed(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [str(tmp_path / "x.gen"), "--input-shape", "z:-1x5"])
+    assert result.exit_code == 2
+    assert "--input-shape is for ONNX files" in result.output
