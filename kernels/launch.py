@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from triton.tools.tensor_descriptor import TensorDescriptor
 
-Constant: TypeAlias = int | float | bool | str | None
+Constant: TypeAlias = int | float | bool | str | tuple[int, ...] | None
 Argument: TypeAlias = "torch.Tensor | TensorDescriptor | int"
 
 ALIGNMENT_BYTES = 16

@@ -21,32 +21,38 @@ from kernels.launch import Constant
 
 
 def axis_constants(geometry: Geometry) -> dict[str, Constant]:
-    """The constants of a kernel over three axes, outermost first: SIZE_0, OUT_0, .., TRANSPOSED."""
+    """The geometry as constants of a kernel, each a tuple over three axes, outermost first."""
     full = geometry.as_3d()
-    transposed = full.direction == "transposed"
-    constants: dict[str, Constant] = {"TRANSPOSED": transposed}
-    for axis in range(3):
-        stride, dilation = full.stride[axis], full.dilation[axis]
-        common = math.gcd(stride, dilation)
-        tap_step = stride // common if transposed else 1
-        constants |= {
-            f"SIZE_{axis}": full.input_size[axis],
-            f"OUT_{axis}": full.output_size[axis],
-            f"KERNEL_{axis}": full.kernel[axis],
-            f"STRIDE_{axis}": stride,
-            f"PADDING_{axis}": full.padding[axis],
-            f"DILATION_{axis}": dilation,
-            f"TAP_STEP_{axis}": tap_step,
-            f"SOURCE_STEP_{axis}": -dilation // common if transposed else dilation,
-            # Solves dilation * k = position + padding (modulo stride).
-            f"INVERSE_{axis}": pow(dilation // common, -1, tap_step) if transposed else 0,
-        }
-    return constants
+    return {
+        "TRANSPOSED": full.direction == "transposed",
+        "SIZE": full.input_size,
+        "OUT": full.output_size,
+        "KERNEL": full.kernel,
+        "STRIDE": full.stride,
+        "PADDING": full.padding,
+        "DILATION": full.dilation,
+    }
+
+
+def tap_constants(geometry: Geometry) -> dict[str, Constant]:
+    """The constants of `axis_taps` beyond the geometry, tuples over three axes."""
+    full = geometry.as_3d()
+    if full.direction == "forward":
+        return {"TAP_STEP": (1, 1, 1), "SOURCE_STEP": full.dilation, "INVERSE": (0, 0, 0)}
+    pairs = zip(full.stride, full.dilation, strict=True)
+    steps = [(s // math.gcd(s, d), d // math.gcd(s, d)) for s, d in pairs]
+    return {
+        "TAP_STEP": tuple(stride for stride, _ in steps),
+        "SOURCE_STEP": tuple(-dilation for _, dilation in steps),
+        # Solves dilation * k = position + padding (modulo stride).
+        "INVERSE": tuple(pow(dilation, -1, stride) for stride, dilation in steps),
+    }
 
 
 @triton.jit
 def axis_taps(
     position,
+    AXIS: tl.constexpr,
     TRANSPOSED: tl.constexpr,
     SIZE: tl.constexpr,
     KERNEL: tl.constexpr,
@@ -57,26 +63,26 @@ def axis_taps(
     SOURCE_STEP: tl.constexpr,
     INVERSE: tl.constexpr,
 ):
-    """First tap inside the map, its input, and the number of taps, of one output position."""
+    """First tap inside the map, its input, and the number of taps, of a position on an axis."""
     if TRANSPOSED:
-        BACK: tl.constexpr = -SOURCE_STEP
-        COMMON: tl.constexpr = DILATION // BACK
-        raised = position + PADDING
-        first = (raised // COMMON * INVERSE) % TAP_STEP
-        reach = raised - DILATION * first
-        source = tl.where(reach < 0, -1, tl.maximum(reach, 0) // STRIDE)
-        skipped = (tl.maximum(source - (SIZE - 1), 0) + (BACK - 1)) // BACK
+        BACK: tl.constexpr = -SOURCE_STEP[AXIS]
+        COMMON: tl.constexpr = DILATION[AXIS] // BACK
+        raised = position + PADDING[AXIS]
+        first = (raised // COMMON * INVERSE[AXIS]) % TAP_STEP[AXIS]
+        reach = raised - DILATION[AXIS] * first
+        source = tl.where(reach < 0, -1, tl.maximum(reach, 0) // STRIDE[AXIS])
+        skipped = (tl.maximum(source - (SIZE[AXIS] - 1), 0) + (BACK - 1)) // BACK
         end_of_map = tl.where(source < 0, 0, tl.maximum(source, 0) // BACK + 1)
-        end_of_taps = (tl.maximum(KERNEL - first, 0) + (TAP_STEP - 1)) // TAP_STEP
+        end_of_taps = (tl.maximum(KERNEL[AXIS] - first, 0) + (TAP_STEP[AXIS] - 1)) // TAP_STEP[AXIS]
         count = tl.maximum(tl.minimum(end_of_map, end_of_taps) - skipped, 0)
         if COMMON > 1:
             count = tl.where(raised % COMMON == 0, count, 0)
-        first += skipped * TAP_STEP
+        first += skipped * TAP_STEP[AXIS]
         source -= skipped * BACK
     else:
-        source = position * STRIDE - PADDING
-        first = (tl.maximum(-source, 0) + (DILATION - 1)) // DILATION
-        end = (tl.maximum(SIZE - source, 0) + (DILATION - 1)) // DILATION
-        count = tl.maximum(tl.minimum(end, KERNEL) - first, 0)
-        source += first * DILATION
+        source = position * STRIDE[AXIS] - PADDING[AXIS]
+        first = (tl.maximum(-source, 0) + (DILATION[AXIS] - 1)) // DILATION[AXIS]
+        end = (tl.maximum(SIZE[AXIS] - source, 0) + (DILATION[AXIS] - 1)) // DILATION[AXIS]
+        count = tl.maximum(tl.minimum(end, KERNEL[AXIS]) - first, 0)
+        source += first * DILATION[AXIS]
     return first, source, count

@@ -39,7 +39,7 @@ from kernels.conv_transpose.packing import (
 )
 from kernels.conv_transpose.problem import Problem
 from kernels.conv_transpose.shifted_axis import refusal, shifted_axes
-from kernels.launch import Constant, Launch, interpreting
+from kernels.launch import Launch, interpreting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,9 +96,10 @@ def launches(
     batch, columns = x.shape[0], ceil_to(problem.out_channels, tile.columns)
     axes = shifted_axes(problem.geometry.as_3d())
     depth = ceil_to(problem.in_channels, tile.depth)
-    taps, factors = pack_weight(problem, weight, depth, columns)
+    # The bare convolution is written in x's type, before the scale.
+    taps, _ = pack_weight(problem, weight, depth, columns, normalise=False)
     taps = taps.reshape(*(axis.kernel for axis in axes), depth, columns)
-    scales, shifts = pack_vectors(problem, scale, shift, columns, weight.device, factors)
+    scales, shifts = pack_vectors(problem, scale, shift, columns, weight.device)
     raw = torch.empty(out.shape, dtype=x.dtype, device=x.device)
     result: list[Launch] = []
     source = x
@@ -123,13 +124,13 @@ def launches(
                     "batch": batch,
                 },
                 constants={
-                    **_axes("SIZE", part.size),
-                    **_axes("OUT", [axis.outputs for axis in axes]),
-                    **_axes("COUNT", part.count),
-                    **_axes("TAPS", [len(wanted) for wanted in part.taps]),
-                    **_axes("BASE", part.base),
-                    **_axes("STEP", part.step),
-                    **_axes("PHASE", part.phase),
+                    "SIZE": part.size,
+                    "OUT": tuple(axis.outputs for axis in axes),
+                    "COUNT": part.count,
+                    "TAPS": tuple(len(wanted) for wanted in part.taps),
+                    "BASE": part.base,
+                    "STEP": part.step,
+                    "PHASE": part.phase,
                     "CIN": problem.in_channels,
                     "COUT": problem.out_channels,
                     "CIN_PADDED": depth,
@@ -199,9 +200,9 @@ def _insertion(problem: Problem, x: Tensor, wide: Tensor) -> Launch:
         arguments={"x_ptr": x, "out_ptr": wide},
         constants={
             "ELEMENTS": wide.numel(),
-            **_axes("SIZE", geometry.input_size),
-            **_axes("WIDE", _wide(problem)),
-            **_axes("STRIDE", geometry.stride),
+            "SIZE": geometry.input_size,
+            "WIDE": _wide(problem),
+            "STRIDE": geometry.stride,
             "CHANNELS": problem.in_channels,
             "BLOCK": BLOCK,
         },
@@ -253,7 +254,3 @@ def _parts(name: Baseline, problem: Problem) -> tuple[_Part, ...]:
 def _inside(size: int, count: int, taps: tuple[int, ...], base: int) -> int:
     """Pairs (position, tap) of an axis whose input lies inside the map."""
     return sum(0 <= m + base - t < size for m in range(count) for t in range(len(taps)))
-
-
-def _axes(name: str, values: tuple[int, ...] | list[int]) -> dict[str, Constant]:
-    return {f"{name}_{axis}": value for axis, value in enumerate(values)}

@@ -13,28 +13,22 @@ def insert_zeros_kernel(
     x_ptr,
     out_ptr,
     ELEMENTS: tl.constexpr,
-    SIZE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    WIDE_0: tl.constexpr,
-    WIDE_1: tl.constexpr,
-    WIDE_2: tl.constexpr,
-    STRIDE_0: tl.constexpr,
-    STRIDE_1: tl.constexpr,
-    STRIDE_2: tl.constexpr,
+    SIZE: tl.constexpr,
+    WIDE: tl.constexpr,
+    STRIDE: tl.constexpr,
     CHANNELS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """BLOCK elements of x spread out, zeros between."""
     offs = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     channel = offs % CHANNELS
-    u_2 = offs // CHANNELS % WIDE_2
-    u_1 = offs // (CHANNELS * WIDE_2) % WIDE_1
-    u_0 = offs // (CHANNELS * WIDE_2 * WIDE_1) % WIDE_0
-    sample = offs // (CHANNELS * WIDE_2 * WIDE_1 * WIDE_0)
-    kept = (u_2 % STRIDE_2 == 0) & (u_1 % STRIDE_1 == 0) & (u_0 % STRIDE_0 == 0)
-    source = (sample * SIZE_0 + u_0 // STRIDE_0) * SIZE_1 + u_1 // STRIDE_1
-    source = (source * SIZE_2 + u_2 // STRIDE_2) * CHANNELS + channel
+    u_2 = offs // CHANNELS % WIDE[2]
+    u_1 = offs // (CHANNELS * WIDE[2]) % WIDE[1]
+    u_0 = offs // (CHANNELS * WIDE[2] * WIDE[1]) % WIDE[0]
+    sample = offs // (CHANNELS * WIDE[2] * WIDE[1] * WIDE[0])
+    kept = (u_2 % STRIDE[2] == 0) & (u_1 % STRIDE[1] == 0) & (u_0 % STRIDE[0] == 0)
+    source = (sample * SIZE[0] + u_0 // STRIDE[0]) * SIZE[1] + u_1 // STRIDE[1]
+    source = (source * SIZE[2] + u_2 // STRIDE[2]) * CHANNELS + channel
     value = tl.load(x_ptr + source, mask=kept & (offs < ELEMENTS), other=0.0)
     tl.store(out_ptr + offs, value, mask=offs < ELEMENTS)
 
@@ -45,27 +39,13 @@ def plain_convolution_kernel(
     w_ptr,
     out_ptr,
     batch,
-    SIZE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    OUT_0: tl.constexpr,
-    OUT_1: tl.constexpr,
-    OUT_2: tl.constexpr,
-    COUNT_0: tl.constexpr,
-    COUNT_1: tl.constexpr,
-    COUNT_2: tl.constexpr,
-    TAPS_0: tl.constexpr,
-    TAPS_1: tl.constexpr,
-    TAPS_2: tl.constexpr,
-    BASE_0: tl.constexpr,
-    BASE_1: tl.constexpr,
-    BASE_2: tl.constexpr,
-    STEP_0: tl.constexpr,
-    STEP_1: tl.constexpr,
-    STEP_2: tl.constexpr,
-    PHASE_0: tl.constexpr,
-    PHASE_1: tl.constexpr,
-    PHASE_2: tl.constexpr,
+    SIZE: tl.constexpr,
+    OUT: tl.constexpr,
+    COUNT: tl.constexpr,
+    TAPS: tl.constexpr,
+    BASE: tl.constexpr,
+    STEP: tl.constexpr,
+    PHASE: tl.constexpr,
     CIN: tl.constexpr,
     COUT: tl.constexpr,
     CIN_PADDED: tl.constexpr,
@@ -81,20 +61,20 @@ def plain_convolution_kernel(
     pid = tl.program_id(0)
     offs_n = (pid % COLUMN_TILES) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = (pid // COLUMN_TILES) * BLOCK_M + tl.arange(0, BLOCK_M)
-    m_2 = rows % COUNT_2
-    m_1 = rows // COUNT_2 % COUNT_1
-    m_0 = rows // (COUNT_2 * COUNT_1) % COUNT_0
-    sample = rows // (COUNT_2 * COUNT_1 * COUNT_0)
+    m_2 = rows % COUNT[2]
+    m_1 = rows // COUNT[2] % COUNT[1]
+    m_0 = rows // (COUNT[2] * COUNT[1]) % COUNT[0]
+    sample = rows // (COUNT[2] * COUNT[1] * COUNT[0])
     acc = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
-    for step in range(TAPS_0 * TAPS_1 * TAPS_2 * CHANNEL_STEPS):
+    for step in range(TAPS[0] * TAPS[1] * TAPS[2] * CHANNEL_STEPS):
         tap = step // CHANNEL_STEPS
         offs_k = (step % CHANNEL_STEPS) * BLOCK_K + tl.arange(0, BLOCK_K)
-        i_2 = m_2 + (BASE_2 - tap % TAPS_2)
-        i_1 = m_1 + (BASE_1 - tap // TAPS_2 % TAPS_1)
-        i_0 = m_0 + (BASE_0 - tap // (TAPS_2 * TAPS_1))
-        mask = (sample < batch) & (i_2 >= 0) & (i_2 < SIZE_2) & (i_1 >= 0) & (i_1 < SIZE_1)
-        mask = mask & (i_0 >= 0) & (i_0 < SIZE_0)
-        source = (((sample * SIZE_0 + i_0) * SIZE_1 + i_1) * SIZE_2 + i_2) * CIN
+        i_2 = m_2 + (BASE[2] - tap % TAPS[2])
+        i_1 = m_1 + (BASE[1] - tap // TAPS[2] % TAPS[1])
+        i_0 = m_0 + (BASE[0] - tap // (TAPS[2] * TAPS[1]))
+        mask = (sample < batch) & (i_2 >= 0) & (i_2 < SIZE[2]) & (i_1 >= 0) & (i_1 < SIZE[1])
+        mask = mask & (i_0 >= 0) & (i_0 < SIZE[0])
+        source = (((sample * SIZE[0] + i_0) * SIZE[1] + i_1) * SIZE[2] + i_2) * CIN
         x = tl.load(
             x_ptr + source[:, None] + offs_k[None, :],
             mask=mask[:, None] & (offs_k < CIN)[None, :],
@@ -105,10 +85,10 @@ def plain_convolution_kernel(
             x = x.to(tl.float32)
             w = w.to(tl.float32)
         acc = tl.dot(x, w, acc)
-    o_2 = m_2 * STEP_2 + PHASE_2
-    o_1 = m_1 * STEP_1 + PHASE_1
-    o_0 = m_0 * STEP_0 + PHASE_0
-    position = ((sample * OUT_0 + o_0) * OUT_1 + o_1) * OUT_2 + o_2
+    o_2 = m_2 * STEP[2] + PHASE[2]
+    o_1 = m_1 * STEP[1] + PHASE[1]
+    o_0 = m_0 * STEP[0] + PHASE[0]
+    position = ((sample * OUT[0] + o_0) * OUT[1] + o_1) * OUT[2] + o_2
     mask_out = (sample < batch)[:, None] & (offs_n < COUT)[None, :]
     tl.store(
         out_ptr + position[:, None] * COUT + offs_n[None, :],

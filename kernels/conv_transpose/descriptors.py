@@ -61,16 +61,11 @@ def descriptors_kernel(
     shift_ptr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
-    KERNEL_1: tl.constexpr,
-    KERNEL_2: tl.constexpr,
-    STEPS_1: tl.constexpr,
-    STEPS_2: tl.constexpr,
-    SPACING_1: tl.constexpr,
-    SPACING_2: tl.constexpr,
-    PHASES_1: tl.constexpr,
-    PHASES_2: tl.constexpr,
-    SHIFT_1: tl.constexpr,
-    SHIFT_2: tl.constexpr,
+    KERNEL: tl.constexpr,
+    STEPS: tl.constexpr,
+    SPACING: tl.constexpr,
+    PHASES: tl.constexpr,
+    SHIFT: tl.constexpr,
     CIN_PADDED: tl.constexpr,
     COUT: tl.constexpr,
     COUT_PADDED: tl.constexpr,
@@ -89,38 +84,38 @@ def descriptors_kernel(
     """One box of positions of one phase, BLOCK_N channels."""
     BLOCK_M: tl.constexpr = BLOCK_SAMPLES * BLOCK_ROWS * BLOCK_COLUMNS
     CHANNEL_TILES: tl.constexpr = COUT_PADDED // BLOCK_N
-    PHASES: tl.constexpr = PHASES_1 * PHASES_2
+    ALL_PHASES: tl.constexpr = PHASES[0] * PHASES[1]
     ROW_BOXES: tl.constexpr = (ROWS + BLOCK_ROWS - 1) // BLOCK_ROWS
     COLUMN_BOXES: tl.constexpr = (COLUMNS + BLOCK_COLUMNS - 1) // BLOCK_COLUMNS
 
     # Channels and phases run fastest: the tiles in flight share their inputs in L2.
     pid = tl.program_id(0)
     channels = (pid % CHANNEL_TILES) * BLOCK_N
-    phase = (pid // CHANNEL_TILES) % PHASES
-    box = pid // (CHANNEL_TILES * PHASES)
+    phase = (pid // CHANNEL_TILES) % ALL_PHASES
+    box = pid // (CHANNEL_TILES * ALL_PHASES)
     column = (box % COLUMN_BOXES) * BLOCK_COLUMNS
     row = (box // COLUMN_BOXES % ROW_BOXES) * BLOCK_ROWS
     sample = (box // (COLUMN_BOXES * ROW_BOXES)) * BLOCK_SAMPLES
-    phase_2 = phase % PHASES_2
-    phase_1 = phase // PHASES_2
+    phase_1 = phase % PHASES[1]
+    phase_0 = phase // PHASES[1]
 
     # On the shifted grid (see shifted_axis): its phase, and the steps that phase has.
-    count_1 = (KERNEL_1 - (phase_1 + SHIFT_1) % PHASES_1 + (PHASES_1 - 1)) // PHASES_1
-    count_2 = (KERNEL_2 - (phase_2 + SHIFT_2) % PHASES_2 + (PHASES_2 - 1)) // PHASES_2
-    if PHASES_1 == 1:
-        count_1 = KERNEL_1
-    if PHASES_2 == 1:
-        count_2 = KERNEL_2
-    source_1 = row + (phase_1 + SHIFT_1) // PHASES_1
-    source_2 = column + (phase_2 + SHIFT_2) // PHASES_2
-    next_row = count_2 * SPACING_2
+    count_0 = (KERNEL[0] - (phase_0 + SHIFT[0]) % PHASES[0] + (PHASES[0] - 1)) // PHASES[0]
+    count_1 = (KERNEL[1] - (phase_1 + SHIFT[1]) % PHASES[1] + (PHASES[1] - 1)) // PHASES[1]
+    if PHASES[0] == 1:
+        count_0 = KERNEL[0]
+    if PHASES[1] == 1:
+        count_1 = KERNEL[1]
+    source_0 = row + (phase_0 + SHIFT[0]) // PHASES[0]
+    source_1 = column + (phase_1 + SHIFT[1]) // PHASES[1]
+    next_row = count_1 * SPACING[1]
 
     acc = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
-    w_row = phase * (STEPS_1 * STEPS_2 * CIN_PADDED)
+    w_row = phase * (STEPS[0] * STEPS[1] * CIN_PADDED)
     channel = 0
-    step_2 = 0
-    for _ in range(count_1 * count_2 * (CIN_PADDED // BLOCK_K)):
-        x = x_desc.load([sample, source_1, source_2, channel]).reshape(BLOCK_M, BLOCK_K)
+    step_1 = 0
+    for _ in range(count_0 * count_1 * (CIN_PADDED // BLOCK_K)):
+        x = x_desc.load([sample, source_0, source_1, channel]).reshape(BLOCK_M, BLOCK_K)
         w = w_desc.load([w_row, channels])
         if UPCAST:
             x = x.to(tl.float32)
@@ -130,13 +125,13 @@ def descriptors_kernel(
         channel += BLOCK_K
         step_ends = channel == CIN_PADDED
         channel = tl.where(step_ends, 0, channel)
-        source_2 -= tl.where(step_ends, SPACING_2, 0)
-        if KERNEL_1 > 1:
-            step_2 += tl.where(step_ends, 1, 0)
-            row_ends = step_2 == count_2
-            step_2 = tl.where(row_ends, 0, step_2)
-            source_2 += tl.where(row_ends, next_row, 0)
-            source_1 -= tl.where(row_ends, SPACING_1, 0)
+        source_1 -= tl.where(step_ends, SPACING[1], 0)
+        if KERNEL[0] > 1:
+            step_1 += tl.where(step_ends, 1, 0)
+            row_ends = step_1 == count_1
+            step_1 = tl.where(row_ends, 0, step_1)
+            source_1 += tl.where(row_ends, next_row, 0)
+            source_0 -= tl.where(row_ends, SPACING[0], 0)
 
     # 256 columns in one piece would not leave registers for the epilogue: it spills.
     PARTS: tl.constexpr = 2 if BLOCK_N >= 256 else 1
@@ -154,7 +149,7 @@ def descriptors_kernel(
         value = value * scale[None, :] + shift[None, :]
         value = convert(activate(value, ACTIVATION, SLOPE), OUTPUT, IMAGE_SCALE, IMAGE_SHIFT)
         value = value.reshape(BLOCK_SAMPLES, BLOCK_ROWS, 1, BLOCK_COLUMNS, PART)
-        out_desc.store([sample, row, phase_1, column, phase_2 * COUT + first], value)
+        out_desc.store([sample, row, phase_0, column, phase_1 * COUT + first], value)
 
 
 def refuses(problem: Problem, architecture: int) -> str | None:
@@ -224,14 +219,14 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
     batch = x.shape[0]
     if not batch:
         return ()
-    _, axis_1, axis_2 = shifted_axes(problem.geometry.as_3d())
-    rows, columns = axis_1.outputs // axis_1.phases, axis_2.outputs // axis_2.phases
+    _, down, across = shifted_axes(problem.geometry.as_3d())
+    rows, columns = down.outputs // down.phases, across.outputs // across.phases
     samples, box_rows, box_columns = _box(tile, rows, columns, batch)
     cout = problem.out_channels
     padded = ceil_to(cout, tile.columns)
     parts = 2 if tile.columns >= 256 else 1
-    source = x.view(batch, axis_1.inputs, axis_2.inputs, problem.in_channels)
-    target = out.view(batch, rows, axis_1.phases, columns, axis_2.phases * cout)
+    source = x.view(batch, down.inputs, across.inputs, problem.in_channels)
+    target = out.view(batch, rows, down.phases, columns, across.phases * cout)
     return (
         Launch(
             name=NAME,
@@ -240,7 +235,7 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
                 triton.cdiv(batch, samples)
                 * triton.cdiv(rows, box_rows)
                 * triton.cdiv(columns, box_columns)
-                * (axis_1.phases * axis_2.phases * padded // tile.columns),
+                * (down.phases * across.phases * padded // tile.columns),
                 1,
                 1,
             ),
@@ -258,16 +253,11 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
             constants={
                 "ROWS": rows,
                 "COLUMNS": columns,
-                "KERNEL_1": axis_1.kernel,
-                "KERNEL_2": axis_2.kernel,
-                "STEPS_1": axis_1.steps,
-                "STEPS_2": axis_2.steps,
-                "SPACING_1": axis_1.spacing,
-                "SPACING_2": axis_2.spacing,
-                "PHASES_1": axis_1.phases,
-                "PHASES_2": axis_2.phases,
-                "SHIFT_1": axis_1.shift,
-                "SHIFT_2": axis_2.shift,
+                "KERNEL": (down.kernel, across.kernel),
+                "STEPS": (down.steps, across.steps),
+                "SPACING": (down.spacing, across.spacing),
+                "PHASES": (down.phases, across.phases),
+                "SHIFT": (down.shift, across.shift),
                 "CIN_PADDED": ceil_to(problem.in_channels, tile.depth),
                 "COUT": cout,
                 "COUT_PADDED": padded,

@@ -38,20 +38,21 @@ NAME = "general"
 def source_of(
     position,
     tap,
+    AXIS: tl.constexpr,
     TRANSPOSED: tl.constexpr,
+    SIZE: tl.constexpr,
     STRIDE: tl.constexpr,
     PADDING: tl.constexpr,
     DILATION: tl.constexpr,
-    SIZE: tl.constexpr,
 ):
     """The input that an output position and a tap meet, and whether there is one."""
     if TRANSPOSED:
-        reach = position + PADDING - DILATION * tap
-        source = tl.maximum(reach, 0) // STRIDE
-        meets = (reach >= 0) & (source * STRIDE == reach) & (source < SIZE)
+        reach = position + PADDING[AXIS] - DILATION[AXIS] * tap
+        source = tl.maximum(reach, 0) // STRIDE[AXIS]
+        meets = (reach >= 0) & (source * STRIDE[AXIS] == reach) & (source < SIZE[AXIS])
     else:
-        source = position * STRIDE + DILATION * tap - PADDING
-        meets = (source >= 0) & (source < SIZE)
+        source = position * STRIDE[AXIS] + DILATION[AXIS] * tap - PADDING[AXIS]
+        meets = (source >= 0) & (source < SIZE[AXIS])
     return tl.where(meets, source, 0), meets
 
 
@@ -64,24 +65,12 @@ def general_kernel(
     out_ptr,
     rows,
     TRANSPOSED: tl.constexpr,
-    SIZE_0: tl.constexpr,
-    OUT_0: tl.constexpr,
-    KERNEL_0: tl.constexpr,
-    STRIDE_0: tl.constexpr,
-    PADDING_0: tl.constexpr,
-    DILATION_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    OUT_1: tl.constexpr,
-    KERNEL_1: tl.constexpr,
-    STRIDE_1: tl.constexpr,
-    PADDING_1: tl.constexpr,
-    DILATION_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    OUT_2: tl.constexpr,
-    KERNEL_2: tl.constexpr,
-    STRIDE_2: tl.constexpr,
-    PADDING_2: tl.constexpr,
-    DILATION_2: tl.constexpr,
+    SIZE: tl.constexpr,
+    OUT: tl.constexpr,
+    KERNEL: tl.constexpr,
+    STRIDE: tl.constexpr,
+    PADDING: tl.constexpr,
+    DILATION: tl.constexpr,
     CIN: tl.constexpr,
     COUT: tl.constexpr,
     GROUP_CIN: tl.constexpr,
@@ -101,36 +90,24 @@ def general_kernel(
     column = (pid % COLUMN_TILES) * BLOCK_N + tl.arange(0, BLOCK_N)
     mask_row = row < rows
     mask_column = column < COUT
-    sample = row // (OUT_0 * OUT_1 * OUT_2)
-    position_2 = row % OUT_2
-    position_1 = (row // OUT_2) % OUT_1
-    position_0 = (row // (OUT_2 * OUT_1)) % OUT_0
+    sample = row // (OUT[0] * OUT[1] * OUT[2])
+    o_2 = row % OUT[2]
+    o_1 = (row // OUT[2]) % OUT[1]
+    o_0 = (row // (OUT[2] * OUT[1])) % OUT[0]
     first_channel = (column // GROUP_COUT) * GROUP_CIN
 
     acc = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
-    for tap in range(KERNEL_0 * KERNEL_1 * KERNEL_2):
+    for tap in range(KERNEL[0] * KERNEL[1] * KERNEL[2]):
         source_0, meets_0 = source_of(
-            position_0,
-            tap // (KERNEL_1 * KERNEL_2),
-            TRANSPOSED,
-            STRIDE_0,
-            PADDING_0,
-            DILATION_0,
-            SIZE_0,
+            o_0, tap // (KERNEL[1] * KERNEL[2]), 0, TRANSPOSED, SIZE, STRIDE, PADDING, DILATION
         )
         source_1, meets_1 = source_of(
-            position_1,
-            (tap // KERNEL_2) % KERNEL_1,
-            TRANSPOSED,
-            STRIDE_1,
-            PADDING_1,
-            DILATION_1,
-            SIZE_1,
+            o_1, (tap // KERNEL[2]) % KERNEL[1], 1, TRANSPOSED, SIZE, STRIDE, PADDING, DILATION
         )
         source_2, meets_2 = source_of(
-            position_2, tap % KERNEL_2, TRANSPOSED, STRIDE_2, PADDING_2, DILATION_2, SIZE_2
+            o_2, tap % KERNEL[2], 2, TRANSPOSED, SIZE, STRIDE, PADDING, DILATION
         )
-        source = ((sample * SIZE_0 + source_0) * SIZE_1 + source_1) * SIZE_2 + source_2
+        source = ((sample * SIZE[0] + source_0) * SIZE[1] + source_1) * SIZE[2] + source_2
         mask = (mask_row & meets_0 & meets_1 & meets_2)[:, None] & mask_column[None, :]
         offsets = (source * CIN)[:, None] + first_channel[None, :]
         for channel in range(GROUP_CIN):
@@ -178,8 +155,6 @@ def launches(packed: Packed, x: torch.Tensor, out: torch.Tensor) -> tuple[Launch
     """One launch over (rows of samples and positions, column tiles)."""
     problem, tile = packed.problem, packed.tile
     rows = x.shape[0] * problem.geometry.positions_out
-    axes = axis_constants(problem.geometry)
-    steps = ("TAP_STEP_", "SOURCE_STEP_", "INVERSE_")
     return (
         Launch(
             name=NAME,
@@ -198,7 +173,7 @@ def launches(packed: Packed, x: torch.Tensor, out: torch.Tensor) -> tuple[Launch
                 "rows": rows,
             },
             constants={
-                **{name: value for name, value in axes.items() if not name.startswith(steps)},
+                **axis_constants(problem.geometry),
                 **image_constants(problem),
                 "CIN": problem.in_channels,
                 "COUT": problem.out_channels,

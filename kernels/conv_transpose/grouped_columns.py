@@ -55,23 +55,15 @@ def grouped_columns_kernel(
     shift_ptr,
     out_ptr,
     batch,
-    SIZE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    OUT_0: tl.constexpr,
-    OUT_1: tl.constexpr,
-    FIRST_0: tl.constexpr,
-    FIRST_1: tl.constexpr,
-    COUNT_0: tl.constexpr,
-    COUNT_1: tl.constexpr,
-    STEPS_0: tl.constexpr,
-    STEPS_1: tl.constexpr,
-    SPACING_0: tl.constexpr,
-    SPACING_1: tl.constexpr,
-    PHASES_0: tl.constexpr,
-    PHASES_1: tl.constexpr,
-    SHIFT_0: tl.constexpr,
-    SHIFT_1: tl.constexpr,
+    SIZE: tl.constexpr,
+    OUT: tl.constexpr,
+    FIRST: tl.constexpr,
+    COUNT: tl.constexpr,
+    STEPS: tl.constexpr,
+    SPACING: tl.constexpr,
+    PHASES: tl.constexpr,
+    SHIFT: tl.constexpr,
+    WIDTH: tl.constexpr,
     ROW_ELEMENTS: tl.constexpr,
     COLUMN_ELEMENTS: tl.constexpr,
     REACH_ELEMENTS: tl.constexpr,
@@ -97,52 +89,47 @@ def grouped_columns_kernel(
     """BLOCK_M positions of the outer axes, GROUP chunks of their output rows."""
     CHUNK: tl.constexpr = BLOCK_N // LINES
     PROGRAMS_A_ROW: tl.constexpr = (CHUNKS + GROUP - 1) // GROUP
-    STEPS: tl.constexpr = STEPS_0 * STEPS_1
+    ALL_STEPS: tl.constexpr = STEPS[0] * STEPS[1]
     W_STEP: tl.constexpr = BLOCK_K * 2 * BLOCK_N
-    W_COLUMN: tl.constexpr = STEPS * (CIN // BLOCK_K) * W_STEP
+    W_COLUMN: tl.constexpr = ALL_STEPS * (CIN // BLOCK_K) * W_STEP
     # What is added to the offset of x from step to step, and after the last one.
-    NEXT_1: tl.constexpr = -SPACING_1 * SIZE_2 * CIN
-    NEXT_0: tl.constexpr = -SPACING_0 * SIZE_1 * SIZE_2 * CIN - STEPS_1 * NEXT_1
-    NEXT_K: tl.constexpr = BLOCK_K - STEPS * NEXT_1 - (STEPS_0 - 1) * NEXT_0
+    NEXT_1: tl.constexpr = -SPACING[1] * WIDTH * CIN
+    NEXT_0: tl.constexpr = -SPACING[0] * SIZE[1] * WIDTH * CIN - STEPS[1] * NEXT_1
+    NEXT_K: tl.constexpr = BLOCK_K - ALL_STEPS * NEXT_1 - (STEPS[0] - 1) * NEXT_0
 
     pid = tl.program_id(0)
     rows = (pid // PROGRAMS_A_ROW) * BLOCK_M + tl.arange(0, BLOCK_M)
-    m_1 = rows % COUNT_1 + FIRST_1
-    m_0 = (rows // COUNT_1) % COUNT_0 + FIRST_0
-    sample = rows // (COUNT_1 * COUNT_0)
+    m_1 = rows % COUNT[1] + FIRST[1]
+    m_0 = (rows // COUNT[1]) % COUNT[0] + FIRST[0]
+    sample = rows // (COUNT[1] * COUNT[0])
+    # The axis along the row has no steps of its own: its place takes one that is always inside.
     outside = steps_outside(
         m_0,
         m_1,
         m_1 * 0,
-        SIZE_0,
-        SIZE_1,
-        1,
-        STEPS_0,
-        STEPS_1,
-        1,
-        SPACING_0,
-        SPACING_1,
-        1,
+        (SIZE[0], SIZE[1], 1),
+        (STEPS[0], STEPS[1], 1),
+        (SPACING[0], SPACING[1], 1),
     )
     outside = tl.where(sample < batch, outside, -1)
 
     offs_k = tl.arange(0, BLOCK_K)
     offs_n = tl.arange(0, BLOCK_N)
     line = offs_n // CHUNK
-    o_1 = (m_1 * PHASES_1)[:, None] + (line % PHASES_1)[None, :] - SHIFT_1
-    o_0 = (m_0 * PHASES_0)[:, None] + (line // PHASES_1)[None, :] - SHIFT_0
-    mask_row = (sample < batch)[:, None] & (line < PHASES_0 * PHASES_1)[None, :]
-    mask_row &= (o_1 >= 0) & (o_1 < OUT_1) & (o_0 >= 0) & (o_0 < OUT_0)
-    out_rows = ((sample[:, None] * OUT_0 + o_0) * OUT_1 + o_1) * ROW_ELEMENTS
+    o_1 = (m_1 * PHASES[1])[:, None] + (line % PHASES[1])[None, :] - SHIFT[1]
+    o_0 = (m_0 * PHASES[0])[:, None] + (line // PHASES[1])[None, :] - SHIFT[0]
+    mask_row = (sample < batch)[:, None] & (line < PHASES[0] * PHASES[1])[None, :]
+    mask_row &= (o_1 >= 0) & (o_1 < OUT[1]) & (o_0 >= 0) & (o_0 < OUT[0])
+    out_rows = ((sample[:, None] * OUT[0] + o_0) * OUT[1] + o_1) * ROW_ELEMENTS
 
     first_chunk = (pid % PROGRAMS_A_ROW) * GROUP
     last_chunk = tl.minimum(first_chunk + GROUP, CHUNKS)
     # The first input column that reaches into the first chunk.
     reach = first_chunk * CHUNK + SHIFT_ELEMENTS - REACH_ELEMENTS + 1
     column = (tl.maximum(reach, 0) + COLUMN_ELEMENTS - 1) // COLUMN_ELEMENTS
-    column = tl.minimum(column, SIZE_2)
+    column = tl.minimum(column, WIDTH)
 
-    x_rows = ((sample * SIZE_0 + m_0) * SIZE_1 + m_1) * (SIZE_2 * CIN) + column * CIN
+    x_rows = ((sample * SIZE[0] + m_0) * SIZE[1] + m_1) * (WIDTH * CIN) + column * CIN
     x_tile = x_ptr + x_rows[:, None] + offs_k[None, :]
     w_tile = w_ptr + offs_k[:, None] * (2 * BLOCK_N) + offs_n[None, :]
     x_offset = 0
@@ -154,7 +141,7 @@ def grouped_columns_kernel(
         # Columns that begin in this chunk; they may end in the next.
         start = (chunk + 1) * CHUNK + SHIFT_ELEMENTS
         end = (tl.maximum(start, 0) + COLUMN_ELEMENTS - 1) // COLUMN_ELEMENTS
-        end = tl.maximum(tl.minimum(end, SIZE_2), column)
+        end = tl.maximum(tl.minimum(end, WIDTH), column)
         carry = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
         for _ in range((end - column) * (W_COLUMN // W_STEP)):
             mask_x = ((outside & step_bit) == 0)[:, None]
@@ -171,9 +158,9 @@ def grouped_columns_kernel(
             w_offset = tl.where(w_offset == PERIOD * W_COLUMN, 0, w_offset)
             step_bit = step_bit * 2
             x_offset += NEXT_1
-            if STEPS_0 > 1:
+            if STEPS[0] > 1:
                 x_offset += tl.where((step_bit & ROW_STARTS) != 0, NEXT_0, 0)
-            steps_end = step_bit == 1 << STEPS
+            steps_end = step_bit == 1 << ALL_STEPS
             step_bit = tl.where(steps_end, 1, step_bit)
             x_offset += tl.where(steps_end, NEXT_K, 0)
         column = end
@@ -279,7 +266,7 @@ def launches(packed: Packed, x: Tensor, out: Tensor) -> tuple[Launch, ...]:
             },
             constants={
                 **step_constants(axes[:2]),
-                "SIZE_2": axes[2].inputs,
+                "WIDTH": axes[2].inputs,
                 **image_constants(problem),
                 "ROW_ELEMENTS": row.elements,
                 "COLUMN_ELEMENTS": row.column,

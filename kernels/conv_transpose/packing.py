@@ -55,19 +55,20 @@ def check_weight(problem: Problem, weight: Tensor) -> None:
 
 
 def pack_weight(
-    problem: Problem, weight: Tensor, rows: int, columns: int
+    problem: Problem, weight: Tensor, rows: int, columns: int, *, normalise: bool = True
 ) -> tuple[Tensor, Tensor | None]:
     """[*kernel, in, out] -> [taps, rows, columns] of the operand type, zeros around.
 
     fp16 has five exponent bits, and folded batch norms make channels of very different size: each
     output channel is divided by the power of two that brings its largest weight to
     [2^14, 2^15), and the powers [out] are returned to be multiplied into the scale. Weights down to
-    2^-28 of the largest keep all their bits. Raises ValueError for another shape.
+    2^-28 of the largest keep all their bits. Sums must then be scaled before they become fp16;
+    `normalise=False` is for kernels that write them bare. Raises ValueError for another shape.
     """
     check_weight(problem, weight)
     taps = weight.detach().to(torch.float32).reshape(problem.geometry.taps, *weight.shape[-2:])
     factors = None
-    if problem.operand == "fp16":
+    if normalise and problem.operand == "fp16":
         factors = channel_powers(taps)
         taps = taps / factors
     packed = torch.zeros(

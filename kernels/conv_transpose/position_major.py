@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 import triton
 import triton.language as tl
 
-from kernels.conv_transpose.axis import axis_constants, axis_taps
+from kernels.conv_transpose.axis import axis_constants, axis_taps, tap_constants
 from kernels.conv_transpose.design import Packed, Tile, Work
 from kernels.conv_transpose.finish import finish_tile
 from kernels.conv_transpose.packing import (
@@ -64,33 +64,15 @@ def position_major_kernel(
     out_ptr,
     batch,
     TRANSPOSED: tl.constexpr,
-    SIZE_0: tl.constexpr,
-    OUT_0: tl.constexpr,
-    KERNEL_0: tl.constexpr,
-    STRIDE_0: tl.constexpr,
-    PADDING_0: tl.constexpr,
-    DILATION_0: tl.constexpr,
-    TAP_STEP_0: tl.constexpr,
-    SOURCE_STEP_0: tl.constexpr,
-    INVERSE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    OUT_1: tl.constexpr,
-    KERNEL_1: tl.constexpr,
-    STRIDE_1: tl.constexpr,
-    PADDING_1: tl.constexpr,
-    DILATION_1: tl.constexpr,
-    TAP_STEP_1: tl.constexpr,
-    SOURCE_STEP_1: tl.constexpr,
-    INVERSE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    OUT_2: tl.constexpr,
-    KERNEL_2: tl.constexpr,
-    STRIDE_2: tl.constexpr,
-    PADDING_2: tl.constexpr,
-    DILATION_2: tl.constexpr,
-    TAP_STEP_2: tl.constexpr,
-    SOURCE_STEP_2: tl.constexpr,
-    INVERSE_2: tl.constexpr,
+    SIZE: tl.constexpr,
+    OUT: tl.constexpr,
+    KERNEL: tl.constexpr,
+    STRIDE: tl.constexpr,
+    PADDING: tl.constexpr,
+    DILATION: tl.constexpr,
+    TAP_STEP: tl.constexpr,
+    SOURCE_STEP: tl.constexpr,
+    INVERSE: tl.constexpr,
     CIN: tl.constexpr,
     COUT: tl.constexpr,
     CIN_PADDED: tl.constexpr,
@@ -114,45 +96,21 @@ def position_major_kernel(
     # Columns run fastest, then positions: the tiles in flight share their samples in L2.
     pid = tl.program_id(0)
     columns = (pid % COLUMN_TILES) * BLOCK_N
-    position = (pid // COLUMN_TILES) % (OUT_0 * OUT_1 * OUT_2)
-    samples = (pid // (COLUMN_TILES * OUT_0 * OUT_1 * OUT_2)) * BLOCK_M + tl.arange(0, BLOCK_M)
+    position = (pid // COLUMN_TILES) % (OUT[0] * OUT[1] * OUT[2])
+    samples = (pid // (COLUMN_TILES * OUT[0] * OUT[1] * OUT[2])) * BLOCK_M + tl.arange(0, BLOCK_M)
     mask_n = samples < batch
 
+    o_0 = position // (OUT[1] * OUT[2])
     first_0, source_0, count_0 = axis_taps(
-        position // (OUT_1 * OUT_2),
-        TRANSPOSED,
-        SIZE_0,
-        KERNEL_0,
-        STRIDE_0,
-        PADDING_0,
-        DILATION_0,
-        TAP_STEP_0,
-        SOURCE_STEP_0,
-        INVERSE_0,
+        o_0, 0, TRANSPOSED, SIZE, KERNEL, STRIDE, PADDING, DILATION, TAP_STEP, SOURCE_STEP, INVERSE
     )
+    o_1 = (position // OUT[2]) % OUT[1]
     first_1, source_1, count_1 = axis_taps(
-        (position // OUT_2) % OUT_1,
-        TRANSPOSED,
-        SIZE_1,
-        KERNEL_1,
-        STRIDE_1,
-        PADDING_1,
-        DILATION_1,
-        TAP_STEP_1,
-        SOURCE_STEP_1,
-        INVERSE_1,
+        o_1, 1, TRANSPOSED, SIZE, KERNEL, STRIDE, PADDING, DILATION, TAP_STEP, SOURCE_STEP, INVERSE
     )
+    o_2 = position % OUT[2]
     first_2, source_2, count_2 = axis_taps(
-        position % OUT_2,
-        TRANSPOSED,
-        SIZE_2,
-        KERNEL_2,
-        STRIDE_2,
-        PADDING_2,
-        DILATION_2,
-        TAP_STEP_2,
-        SOURCE_STEP_2,
-        INVERSE_2,
+        o_2, 2, TRANSPOSED, SIZE, KERNEL, STRIDE, PADDING, DILATION, TAP_STEP, SOURCE_STEP, INVERSE
     )
 
     offs_k = tl.arange(0, BLOCK_K)
@@ -160,18 +118,18 @@ def position_major_kernel(
     # Rows beyond the batch repeat its last sample and are not stored: a mask would cost the loop
     # an instruction for every load.
     rows = tl.minimum(samples, batch - 1)
-    x_rows = x_ptr + (rows * (SIZE_0 * SIZE_1 * SIZE_2 * CIN))[:, None] + offs_k[None, :]
+    x_rows = x_ptr + (rows * (SIZE[0] * SIZE[1] * SIZE[2] * CIN))[:, None] + offs_k[None, :]
     w_tile = w_ptr + offs_k[:, None] * COUT_PADDED + offs_n[None, :]
-    x_offset = ((source_0 * SIZE_1 + source_1) * SIZE_2 + source_2) * CIN
-    w_offset = ((first_0 * KERNEL_1 + first_1) * KERNEL_2 + first_2) * W_TAP
+    x_offset = ((source_0 * SIZE[1] + source_1) * SIZE[2] + source_2) * CIN
+    w_offset = ((first_0 * KERNEL[1] + first_1) * KERNEL[2] + first_2) * W_TAP
 
     # What is added to the offsets where a tap, a row of taps and a plane of taps end.
-    x_next_2 = SOURCE_STEP_2 * CIN - CIN_PADDED
-    w_next_2 = (TAP_STEP_2 - 1) * W_TAP
-    x_next_1 = (SOURCE_STEP_1 * SIZE_2 - count_2 * SOURCE_STEP_2) * CIN
-    w_next_1 = (TAP_STEP_1 * KERNEL_2 - count_2 * TAP_STEP_2) * W_TAP
-    x_next_0 = (SOURCE_STEP_0 * SIZE_1 - count_1 * SOURCE_STEP_1) * SIZE_2 * CIN
-    w_next_0 = (TAP_STEP_0 * KERNEL_1 - count_1 * TAP_STEP_1) * KERNEL_2 * W_TAP
+    x_next_2 = SOURCE_STEP[2] * CIN - CIN_PADDED
+    w_next_2 = (TAP_STEP[2] - 1) * W_TAP
+    x_next_1 = (SOURCE_STEP[1] * SIZE[2] - count_2 * SOURCE_STEP[2]) * CIN
+    w_next_1 = (TAP_STEP[1] * KERNEL[2] - count_2 * TAP_STEP[2]) * W_TAP
+    x_next_0 = (SOURCE_STEP[0] * SIZE[1] - count_1 * SOURCE_STEP[1]) * SIZE[2] * CIN
+    w_next_0 = (TAP_STEP[0] * KERNEL[1] - count_1 * TAP_STEP[1]) * KERNEL[2] * W_TAP
 
     acc = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
     channel = 0
@@ -194,20 +152,20 @@ def position_major_kernel(
         channel = tl.where(tap_ends, 0, channel)
         x_offset += tl.where(tap_ends, x_next_2, 0)
         w_offset += tl.where(tap_ends, w_next_2, 0)
-        if KERNEL_0 * KERNEL_1 > 1:
+        if KERNEL[0] * KERNEL[1] > 1:
             tap_2 += tl.where(tap_ends, 1, 0)
             row_ends = tap_2 == count_2
             tap_2 = tl.where(row_ends, 0, tap_2)
             x_offset += tl.where(row_ends, x_next_1, 0)
             w_offset += tl.where(row_ends, w_next_1, 0)
-            if KERNEL_0 > 1:
+            if KERNEL[0] > 1:
                 tap_1 += tl.where(row_ends, 1, 0)
                 plane_ends = tap_1 == count_1
                 tap_1 = tl.where(plane_ends, 0, tap_1)
                 x_offset += tl.where(plane_ends, x_next_0, 0)
                 w_offset += tl.where(plane_ends, w_next_0, 0)
 
-    out_rows = samples * (OUT_0 * OUT_1 * OUT_2 * COUT) + position * COUT
+    out_rows = samples * (OUT[0] * OUT[1] * OUT[2] * COUT) + position * COUT
     finish_tile(
         acc,
         out_rows,
@@ -275,6 +233,7 @@ def launches(packed: Packed, x: torch.Tensor, out: torch.Tensor) -> tuple[Launch
             },
             constants={
                 **axis_constants(problem.geometry),
+                **tap_constants(problem.geometry),
                 **image_constants(problem),
                 "CIN": problem.in_channels,
                 "COUT": problem.out_channels,

@@ -26,7 +26,7 @@ import triton
 import triton.language as tl
 
 from kernels.conv_transpose import position_major
-from kernels.conv_transpose.axis import axis_constants
+from kernels.conv_transpose.axis import axis_constants, tap_constants
 from kernels.conv_transpose.design import Packed, Tile, Work
 from kernels.conv_transpose.finish import finish_tile
 from kernels.conv_transpose.packing import ceil_to, image_constants, type_bytes
@@ -42,6 +42,7 @@ NAME = "position_rows"
 @triton.jit
 def _phase_taps(
     phase,
+    AXIS: tl.constexpr,
     TRANSPOSED: tl.constexpr,
     KERNEL: tl.constexpr,
     STRIDE: tl.constexpr,
@@ -53,19 +54,19 @@ def _phase_taps(
 ):
     """First tap of a phase, the input it meets at the phase's first output, number of taps."""
     if TRANSPOSED:
-        COMMON: tl.constexpr = DILATION // -SOURCE_STEP
-        raised = phase + PADDING
-        first = (raised // COMMON * INVERSE) % TAP_STEP
+        COMMON: tl.constexpr = DILATION[AXIS] // -SOURCE_STEP[AXIS]
+        raised = phase + PADDING[AXIS]
+        first = (raised // COMMON * INVERSE[AXIS]) % TAP_STEP[AXIS]
         # Exact, but negative where the first tap lies before the map: shifted up to divide.
-        BIAS: tl.constexpr = DILATION * TAP_STEP
-        source = (raised - DILATION * first + BIAS * STRIDE) // STRIDE - BIAS
-        count = (tl.maximum(KERNEL - first, 0) + (TAP_STEP - 1)) // TAP_STEP
+        BIAS: tl.constexpr = DILATION[AXIS] * TAP_STEP[AXIS]
+        source = (raised - DILATION[AXIS] * first + BIAS * STRIDE[AXIS]) // STRIDE[AXIS] - BIAS
+        count = (tl.maximum(KERNEL[AXIS] - first, 0) + (TAP_STEP[AXIS] - 1)) // TAP_STEP[AXIS]
         if COMMON > 1:
             count = tl.where(raised % COMMON == 0, count, 0)
     else:
         first = phase
-        source = phase - PADDING
-        count = phase + KERNEL
+        source = phase - PADDING[AXIS]
+        count = phase + KERNEL[AXIS]
     return first, source, count
 
 
@@ -78,33 +79,15 @@ def position_rows_kernel(
     out_ptr,
     batch,
     TRANSPOSED: tl.constexpr,
-    SIZE_0: tl.constexpr,
-    OUT_0: tl.constexpr,
-    KERNEL_0: tl.constexpr,
-    STRIDE_0: tl.constexpr,
-    PADDING_0: tl.constexpr,
-    DILATION_0: tl.constexpr,
-    TAP_STEP_0: tl.constexpr,
-    SOURCE_STEP_0: tl.constexpr,
-    INVERSE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    OUT_1: tl.constexpr,
-    KERNEL_1: tl.constexpr,
-    STRIDE_1: tl.constexpr,
-    PADDING_1: tl.constexpr,
-    DILATION_1: tl.constexpr,
-    TAP_STEP_1: tl.constexpr,
-    SOURCE_STEP_1: tl.constexpr,
-    INVERSE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    OUT_2: tl.constexpr,
-    KERNEL_2: tl.constexpr,
-    STRIDE_2: tl.constexpr,
-    PADDING_2: tl.constexpr,
-    DILATION_2: tl.constexpr,
-    TAP_STEP_2: tl.constexpr,
-    SOURCE_STEP_2: tl.constexpr,
-    INVERSE_2: tl.constexpr,
+    SIZE: tl.constexpr,
+    OUT: tl.constexpr,
+    KERNEL: tl.constexpr,
+    STRIDE: tl.constexpr,
+    PADDING: tl.constexpr,
+    DILATION: tl.constexpr,
+    TAP_STEP: tl.constexpr,
+    SOURCE_STEP: tl.constexpr,
+    INVERSE: tl.constexpr,
     CIN: tl.constexpr,
     COUT: tl.constexpr,
     CIN_PADDED: tl.constexpr,
@@ -124,87 +107,59 @@ def position_rows_kernel(
     COLUMN_TILES: tl.constexpr = COUT_PADDED // BLOCK_N
     STEPS: tl.constexpr = CIN_PADDED // BLOCK_K
     W_TAP: tl.constexpr = CIN_PADDED * COUT_PADDED
-    PHASES_0: tl.constexpr = STRIDE_0 if TRANSPOSED else 1
-    PHASES_1: tl.constexpr = STRIDE_1 if TRANSPOSED else 1
-    PHASES_2: tl.constexpr = STRIDE_2 if TRANSPOSED else 1
-    PLACES_0: tl.constexpr = (OUT_0 + PHASES_0 - 1) // PHASES_0
-    PLACES_1: tl.constexpr = (OUT_1 + PHASES_1 - 1) // PHASES_1
-    PLACES_2: tl.constexpr = (OUT_2 + PHASES_2 - 1) // PHASES_2
+    PHASES: tl.constexpr = STRIDE if TRANSPOSED else (1, 1, 1)
+    PLACES_0: tl.constexpr = (OUT[0] + PHASES[0] - 1) // PHASES[0]
+    PLACES_1: tl.constexpr = (OUT[1] + PHASES[1] - 1) // PHASES[1]
+    PLACES_2: tl.constexpr = (OUT[2] + PHASES[2] - 1) // PHASES[2]
     # Inputs from one output of a phase to the next.
-    PACE_0: tl.constexpr = 1 if TRANSPOSED else STRIDE_0
-    PACE_1: tl.constexpr = 1 if TRANSPOSED else STRIDE_1
-    PACE_2: tl.constexpr = 1 if TRANSPOSED else STRIDE_2
+    PACE: tl.constexpr = (1, 1, 1) if TRANSPOSED else STRIDE
 
     # Columns run fastest, then phases: the tiles in flight share their inputs in L2.
     pid = tl.program_id(0)
     columns = (pid % COLUMN_TILES) * BLOCK_N
-    phase = (pid // COLUMN_TILES) % (PHASES_0 * PHASES_1 * PHASES_2)
-    phase_0 = phase // (PHASES_1 * PHASES_2)
-    phase_1 = (phase // PHASES_2) % PHASES_1
-    phase_2 = phase % PHASES_2
-    tile = pid // (COLUMN_TILES * PHASES_0 * PHASES_1 * PHASES_2)
+    phase = (pid // COLUMN_TILES) % (PHASES[0] * PHASES[1] * PHASES[2])
+    phase_0 = phase // (PHASES[1] * PHASES[2])
+    phase_1 = (phase // PHASES[2]) % PHASES[1]
+    phase_2 = phase % PHASES[2]
+    tile = pid // (COLUMN_TILES * PHASES[0] * PHASES[1] * PHASES[2])
     rows = tile * BLOCK_M + tl.arange(0, BLOCK_M)
     place_2 = rows % PLACES_2
     place_1 = (rows // PLACES_2) % PLACES_1
     place_0 = (rows // (PLACES_2 * PLACES_1)) % PLACES_0
     sample = rows // (PLACES_2 * PLACES_1 * PLACES_0)
-    o_0 = place_0 * PHASES_0 + phase_0
-    o_1 = place_1 * PHASES_1 + phase_1
-    o_2 = place_2 * PHASES_2 + phase_2
-    mask_row = (sample < batch) & (o_0 < OUT_0) & (o_1 < OUT_1) & (o_2 < OUT_2)
+    o_0 = place_0 * PHASES[0] + phase_0
+    o_1 = place_1 * PHASES[1] + phase_1
+    o_2 = place_2 * PHASES[2] + phase_2
+    mask_row = (sample < batch) & (o_0 < OUT[0]) & (o_1 < OUT[1]) & (o_2 < OUT[2])
 
     first_0, source_0, count_0 = _phase_taps(
-        phase_0,
-        TRANSPOSED,
-        KERNEL_0,
-        STRIDE_0,
-        PADDING_0,
-        DILATION_0,
-        TAP_STEP_0,
-        SOURCE_STEP_0,
-        INVERSE_0,
+        phase_0, 0, TRANSPOSED, KERNEL, STRIDE, PADDING, DILATION, TAP_STEP, SOURCE_STEP, INVERSE
     )
     first_1, source_1, count_1 = _phase_taps(
-        phase_1,
-        TRANSPOSED,
-        KERNEL_1,
-        STRIDE_1,
-        PADDING_1,
-        DILATION_1,
-        TAP_STEP_1,
-        SOURCE_STEP_1,
-        INVERSE_1,
+        phase_1, 1, TRANSPOSED, KERNEL, STRIDE, PADDING, DILATION, TAP_STEP, SOURCE_STEP, INVERSE
     )
     first_2, source_2, count_2 = _phase_taps(
-        phase_2,
-        TRANSPOSED,
-        KERNEL_2,
-        STRIDE_2,
-        PADDING_2,
-        DILATION_2,
-        TAP_STEP_2,
-        SOURCE_STEP_2,
-        INVERSE_2,
+        phase_2, 2, TRANSPOSED, KERNEL, STRIDE, PADDING, DILATION, TAP_STEP, SOURCE_STEP, INVERSE
     )
-    i_0 = place_0 * PACE_0 + source_0
-    i_1 = place_1 * PACE_1 + source_1
-    i_2 = place_2 * PACE_2 + source_2
+    i_0 = place_0 * PACE[0] + source_0
+    i_1 = place_1 * PACE[1] + source_1
+    i_2 = place_2 * PACE[2] + source_2
 
     offs_k = tl.arange(0, BLOCK_K)
     offs_n = columns + tl.arange(0, BLOCK_N)
-    x_rows = (((sample * SIZE_0 + i_0) * SIZE_1 + i_1) * SIZE_2 + i_2) * CIN
+    x_rows = (((sample * SIZE[0] + i_0) * SIZE[1] + i_1) * SIZE[2] + i_2) * CIN
     x_tile = x_ptr + x_rows[:, None] + offs_k[None, :]
     w_tile = w_ptr + offs_k[:, None] * COUT_PADDED + offs_n[None, :]
     x_offset = 0
-    w_offset = ((first_0 * KERNEL_1 + first_1) * KERNEL_2 + first_2) * W_TAP
+    w_offset = ((first_0 * KERNEL[1] + first_1) * KERNEL[2] + first_2) * W_TAP
 
     # What is added to the offsets where a tap, a row of taps and a plane of taps end.
-    x_next_2 = SOURCE_STEP_2 * CIN - CIN_PADDED
-    w_next_2 = (TAP_STEP_2 - 1) * W_TAP
-    x_next_1 = (SOURCE_STEP_1 * SIZE_2 - count_2 * SOURCE_STEP_2) * CIN
-    w_next_1 = (TAP_STEP_1 * KERNEL_2 - count_2 * TAP_STEP_2) * W_TAP
-    x_next_0 = (SOURCE_STEP_0 * SIZE_1 - count_1 * SOURCE_STEP_1) * SIZE_2 * CIN
-    w_next_0 = (TAP_STEP_0 * KERNEL_1 - count_1 * TAP_STEP_1) * KERNEL_2 * W_TAP
+    x_next_2 = SOURCE_STEP[2] * CIN - CIN_PADDED
+    w_next_2 = (TAP_STEP[2] - 1) * W_TAP
+    x_next_1 = (SOURCE_STEP[1] * SIZE[2] - count_2 * SOURCE_STEP[2]) * CIN
+    w_next_1 = (TAP_STEP[1] * KERNEL[2] - count_2 * TAP_STEP[2]) * W_TAP
+    x_next_0 = (SOURCE_STEP[0] * SIZE[1] - count_1 * SOURCE_STEP[1]) * SIZE[2] * CIN
+    w_next_0 = (TAP_STEP[0] * KERNEL[1] - count_1 * TAP_STEP[1]) * KERNEL[2] * W_TAP
 
     acc = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
     channel = 0
@@ -213,12 +168,12 @@ def position_rows_kernel(
     tap_0 = 0
     for _ in range(count_0 * count_1 * count_2 * STEPS):
         # As unsigned numbers, inputs before the map are beyond it: one comparison an axis.
-        inside = mask_row & ((i_2 + tap_2 * SOURCE_STEP_2).to(tl.uint32) < SIZE_2)
+        inside = mask_row & ((i_2 + tap_2 * SOURCE_STEP[2]).to(tl.uint32) < SIZE[2])
         # An axis of one input and one output has nothing outside.
-        if (KERNEL_1 * OUT_1 + PADDING_1 > 1) | (SIZE_1 == 0):
-            inside &= (i_1 + tap_1 * SOURCE_STEP_1).to(tl.uint32) < SIZE_1
-        if (KERNEL_0 * OUT_0 + PADDING_0 > 1) | (SIZE_0 == 0):
-            inside &= (i_0 + tap_0 * SOURCE_STEP_0).to(tl.uint32) < SIZE_0
+        if (KERNEL[1] * OUT[1] + PADDING[1] > 1) | (SIZE[1] == 0):
+            inside &= (i_1 + tap_1 * SOURCE_STEP[1]).to(tl.uint32) < SIZE[1]
+        if (KERNEL[0] * OUT[0] + PADDING[0] > 1) | (SIZE[0] == 0):
+            inside &= (i_0 + tap_0 * SOURCE_STEP[0]).to(tl.uint32) < SIZE[0]
         mask_x = inside[:, None]
         if CIN != CIN_PADDED:
             mask_x = mask_x & (channel + offs_k < CIN)[None, :]
@@ -236,20 +191,20 @@ def position_rows_kernel(
         x_offset += tl.where(tap_ends, x_next_2, 0)
         w_offset += tl.where(tap_ends, w_next_2, 0)
         tap_2 += tl.where(tap_ends, 1, 0)
-        if KERNEL_0 * KERNEL_1 > 1:
+        if KERNEL[0] * KERNEL[1] > 1:
             row_ends = tap_2 == count_2
             tap_2 = tl.where(row_ends, 0, tap_2)
             x_offset += tl.where(row_ends, x_next_1, 0)
             w_offset += tl.where(row_ends, w_next_1, 0)
             tap_1 += tl.where(row_ends, 1, 0)
-            if KERNEL_0 > 1:
+            if KERNEL[0] > 1:
                 plane_ends = tap_1 == count_1
                 tap_1 = tl.where(plane_ends, 0, tap_1)
                 x_offset += tl.where(plane_ends, x_next_0, 0)
                 w_offset += tl.where(plane_ends, w_next_0, 0)
                 tap_0 += tl.where(plane_ends, 1, 0)
 
-    out_rows = (((sample * OUT_0 + o_0) * OUT_1 + o_1) * OUT_2 + o_2) * COUT
+    out_rows = (((sample * OUT[0] + o_0) * OUT[1] + o_1) * OUT[2] + o_2) * COUT
     finish_tile(
         acc,
         out_rows,
@@ -292,6 +247,7 @@ def launches(packed: Packed, x: torch.Tensor, out: torch.Tensor) -> tuple[Launch
             },
             constants={
                 **axis_constants(problem.geometry),
+                **tap_constants(problem.geometry),
                 **image_constants(problem),
                 "CIN": problem.in_channels,
                 "COUT": problem.out_channels,

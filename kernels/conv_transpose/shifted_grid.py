@@ -60,30 +60,14 @@ def shifted_grid_kernel(
     shift_ptr,
     out_ptr,
     batch,
-    SIZE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    OUT_0: tl.constexpr,
-    OUT_1: tl.constexpr,
-    OUT_2: tl.constexpr,
-    FIRST_0: tl.constexpr,
-    FIRST_1: tl.constexpr,
-    FIRST_2: tl.constexpr,
-    COUNT_0: tl.constexpr,
-    COUNT_1: tl.constexpr,
-    COUNT_2: tl.constexpr,
-    STEPS_0: tl.constexpr,
-    STEPS_1: tl.constexpr,
-    STEPS_2: tl.constexpr,
-    SPACING_0: tl.constexpr,
-    SPACING_1: tl.constexpr,
-    SPACING_2: tl.constexpr,
-    PHASES_0: tl.constexpr,
-    PHASES_1: tl.constexpr,
-    PHASES_2: tl.constexpr,
-    SHIFT_0: tl.constexpr,
-    SHIFT_1: tl.constexpr,
-    SHIFT_2: tl.constexpr,
+    SIZE: tl.constexpr,
+    OUT: tl.constexpr,
+    FIRST: tl.constexpr,
+    COUNT: tl.constexpr,
+    STEPS: tl.constexpr,
+    SPACING: tl.constexpr,
+    PHASES: tl.constexpr,
+    SHIFT: tl.constexpr,
     CIN: tl.constexpr,
     CIN_PADDED: tl.constexpr,
     COUT: tl.constexpr,
@@ -105,40 +89,27 @@ def shifted_grid_kernel(
     """One tile: BLOCK_M positions of the grid, BLOCK_N (phase, channel) columns."""
     COLUMN_TILES: tl.constexpr = COLUMNS // BLOCK_N
     CHANNEL_STEPS: tl.constexpr = CIN_PADDED // BLOCK_K
-    ALL_STEPS: tl.constexpr = STEPS_0 * STEPS_1 * STEPS_2 * CHANNEL_STEPS
+    ALL_STEPS: tl.constexpr = STEPS[0] * STEPS[1] * STEPS[2] * CHANNEL_STEPS
     # What is added to the offset of x where the channels of a step and a row of steps end.
-    NEXT_2: tl.constexpr = -(CIN_PADDED + SPACING_2 * CIN)
-    NEXT_1: tl.constexpr = (STEPS_2 * SPACING_2 - SPACING_1 * SIZE_2) * CIN
-    NEXT_0: tl.constexpr = (STEPS_1 * SPACING_1 - SPACING_0 * SIZE_1) * SIZE_2 * CIN
+    NEXT_2: tl.constexpr = -(CIN_PADDED + SPACING[2] * CIN)
+    NEXT_1: tl.constexpr = (STEPS[2] * SPACING[2] - SPACING[1] * SIZE[2]) * CIN
+    NEXT_0: tl.constexpr = (STEPS[1] * SPACING[1] - SPACING[0] * SIZE[1]) * SIZE[2] * CIN
 
     # Columns run fastest: the tiles in flight share their rows in L2.
     pid = tl.program_id(0)
     columns = (pid % COLUMN_TILES) * BLOCK_N
     rows = (pid // COLUMN_TILES) * BLOCK_M + tl.arange(0, BLOCK_M)
-    m_2 = rows % COUNT_2 + FIRST_2
-    m_1 = (rows // COUNT_2) % COUNT_1 + FIRST_1
-    m_0 = (rows // (COUNT_2 * COUNT_1)) % COUNT_0 + FIRST_0
-    sample = rows // (COUNT_2 * COUNT_1 * COUNT_0)
+    m_2 = rows % COUNT[2] + FIRST[2]
+    m_1 = (rows // COUNT[2]) % COUNT[1] + FIRST[1]
+    m_0 = (rows // (COUNT[2] * COUNT[1])) % COUNT[0] + FIRST[0]
+    sample = rows // (COUNT[2] * COUNT[1] * COUNT[0])
 
-    outside = steps_outside(
-        m_0,
-        m_1,
-        m_2,
-        SIZE_0,
-        SIZE_1,
-        SIZE_2,
-        STEPS_0,
-        STEPS_1,
-        STEPS_2,
-        SPACING_0,
-        SPACING_1,
-        SPACING_2,
-    )
+    outside = steps_outside(m_0, m_1, m_2, SIZE, STEPS, SPACING)
     outside = tl.where(sample < batch, outside, -1)
 
     offs_k = tl.arange(0, BLOCK_K)
     offs_n = columns + tl.arange(0, BLOCK_N)
-    x_rows = (((sample * SIZE_0 + m_0) * SIZE_1 + m_1) * SIZE_2 + m_2) * CIN
+    x_rows = (((sample * SIZE[0] + m_0) * SIZE[1] + m_1) * SIZE[2] + m_2) * CIN
     x_tile = x_ptr + x_rows[:, None] + offs_k[None, :]
     w_tile = w_ptr + offs_k[:, None] * COLUMNS + offs_n[None, :]
 
@@ -164,10 +135,10 @@ def shifted_grid_kernel(
         channel = tl.where(step_ends, 0, channel)
         x_offset += tl.where(step_ends, NEXT_2, 0)
         step_bit = tl.where(step_ends, step_bit * 2, step_bit)
-        if STEPS_1 * STEPS_0 > 1:
+        if STEPS[1] * STEPS[0] > 1:
             row_ends = step_ends & ((step_bit & ROW_STARTS) != 0)
             x_offset += tl.where(row_ends, NEXT_1, 0)
-        if STEPS_0 > 1:
+        if STEPS[0] > 1:
             plane_ends = step_ends & ((step_bit & PLANE_STARTS) != 0)
             x_offset += tl.where(plane_ends, NEXT_0, 0)
 
@@ -187,16 +158,16 @@ def shifted_grid_kernel(
         value = convert(activate(value, ACTIVATION, SLOPE), OUTPUT, IMAGE_SCALE, IMAGE_SHIFT)
         phase = offs // PHASE_COLUMNS
         offs_c = offs % PHASE_COLUMNS
-        o_2 = (m_2 * PHASES_2)[:, None] + (phase % PHASES_2)[None, :] - SHIFT_2
-        o_1 = (m_1 * PHASES_1)[:, None] + (phase // PHASES_2 % PHASES_1)[None, :] - SHIFT_1
-        o_0 = (m_0 * PHASES_0)[:, None] + (phase // (PHASES_2 * PHASES_1))[None, :] - SHIFT_0
+        o_2 = (m_2 * PHASES[2])[:, None] + (phase % PHASES[2])[None, :] - SHIFT[2]
+        o_1 = (m_1 * PHASES[1])[:, None] + (phase // PHASES[2] % PHASES[1])[None, :] - SHIFT[1]
+        o_0 = (m_0 * PHASES[0])[:, None] + (phase // (PHASES[2] * PHASES[1]))[None, :] - SHIFT[0]
         mask = (sample < batch)[:, None] & (offs_c < COUT)[None, :]
-        mask &= (phase < PHASES_0 * PHASES_1 * PHASES_2)[None, :]
-        mask &= (o_2 >= 0) & (o_2 < OUT_2) & (o_1 >= 0) & (o_1 < OUT_1)
+        mask &= (phase < PHASES[0] * PHASES[1] * PHASES[2])[None, :]
+        mask &= (o_2 >= 0) & (o_2 < OUT[2]) & (o_1 >= 0) & (o_1 < OUT[1])
         # One phase of one output has nothing outside.
-        if OUT_0 * PHASES_0 > 1:
-            mask &= (o_0 >= 0) & (o_0 < OUT_0)
-        position = ((sample[:, None] * OUT_0 + o_0) * OUT_1 + o_1) * OUT_2 + o_2
+        if OUT[0] * PHASES[0] > 1:
+            mask &= (o_0 >= 0) & (o_0 < OUT[0])
+        position = ((sample[:, None] * OUT[0] + o_0) * OUT[1] + o_1) * OUT[2] + o_2
         tl.store(out_ptr + position * COUT + offs_c[None, :], value, mask=mask)
 
 

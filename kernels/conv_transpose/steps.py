@@ -18,26 +18,24 @@ MOST_STEPS = 31
 
 
 def step_constants(axes: tuple[ShiftedAxis, ...]) -> dict[str, Constant]:
-    """The constants of a kernel over shifted axes, outermost first: SIZE_0, .., ROW_STARTS.
+    """The constants of a kernel over shifted axes: tuples, outermost first, and bits of steps.
 
     ROW_STARTS has the bits of steps that begin a row of steps (along the last axis), and
     PLANE_STARTS of those that begin a plane (along the last two), but not the very first.
     """
-    constants: dict[str, Constant] = {}
-    for i, axis in enumerate(axes):
-        constants |= {
-            f"SIZE_{i}": axis.inputs,
-            f"OUT_{i}": axis.outputs,
-            f"FIRST_{i}": axis.first,
-            f"COUNT_{i}": axis.count,
-            f"STEPS_{i}": axis.steps,
-            f"SPACING_{i}": axis.spacing,
-            f"PHASES_{i}": axis.phases,
-            f"SHIFT_{i}": axis.shift,
-        }
     steps = math.prod(axis.steps for axis in axes)
     row = axes[-1].steps
-    constants["ROW_STARTS"] = _every(row, steps)
+    constants: dict[str, Constant] = {
+        "SIZE": tuple(axis.inputs for axis in axes),
+        "OUT": tuple(axis.outputs for axis in axes),
+        "FIRST": tuple(axis.first for axis in axes),
+        "COUNT": tuple(axis.count for axis in axes),
+        "STEPS": tuple(axis.steps for axis in axes),
+        "SPACING": tuple(axis.spacing for axis in axes),
+        "PHASES": tuple(axis.phases for axis in axes),
+        "SHIFT": tuple(axis.shift for axis in axes),
+        "ROW_STARTS": _every(row, steps),
+    }
     if len(axes) == 3:
         constants["PLANE_STARTS"] = _every(axes[1].steps * row, steps)
     return constants
@@ -63,25 +61,19 @@ def steps_outside(
     m_0,
     m_1,
     m_2,
-    SIZE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    STEPS_0: tl.constexpr,
-    STEPS_1: tl.constexpr,
-    STEPS_2: tl.constexpr,
-    SPACING_0: tl.constexpr,
-    SPACING_1: tl.constexpr,
-    SPACING_2: tl.constexpr,
+    SIZE: tl.constexpr,
+    STEPS: tl.constexpr,
+    SPACING: tl.constexpr,
 ):
     """A bit for every step, the last axis fastest, whose input lies outside the map."""
-    outside_0 = _axis_outside(m_0, SIZE_0, STEPS_0, SPACING_0)
-    outside_1 = _axis_outside(m_1, SIZE_1, STEPS_1, SPACING_1)
-    outside_2 = _axis_outside(m_2, SIZE_2, STEPS_2, SPACING_2)
-    ROW: tl.constexpr = (1 << STEPS_2) - 1
+    outside_0 = _axis_outside(m_0, SIZE[0], STEPS[0], SPACING[0])
+    outside_1 = _axis_outside(m_1, SIZE[1], STEPS[1], SPACING[1])
+    outside_2 = _axis_outside(m_2, SIZE[2], STEPS[2], SPACING[2])
+    ROW: tl.constexpr = (1 << STEPS[2]) - 1
     outside = m_2 * 0
-    for step_0 in tl.static_range(STEPS_0):
-        for step_1 in tl.static_range(STEPS_1):
+    for step_0 in tl.static_range(STEPS[0]):
+        for step_1 in tl.static_range(STEPS[1]):
             row_outside = ((outside_0 >> step_0) | (outside_1 >> step_1)) & 1
             steps = tl.where(row_outside != 0, ROW, outside_2)
-            outside |= steps << ((step_0 * STEPS_1 + step_1) * STEPS_2)
+            outside |= steps << ((step_0 * STEPS[1] + step_1) * STEPS[2])
     return outside

@@ -21,7 +21,7 @@ import triton
 import triton.language as tl
 
 from kernels.jit.activation import evaluate
-from kernels.launch import Launch
+from kernels.launch import Constant, Launch
 from kernels.pointwise.walk import MOST_AXES, batch_ranges, merged
 
 if TYPE_CHECKING:
@@ -32,9 +32,12 @@ BLOCK = 1024
 
 
 @triton.jit
-def offset(i_0, i_1, i_2, i_3, i_4, i_5, BASE, S_0, S_1, S_2, S_3, S_4, S_5):
-    """Offset of an index, outermost axis first."""
-    return BASE + i_0 * S_0 + i_1 * S_1 + i_2 * S_2 + i_3 * S_3 + i_4 * S_4 + i_5 * S_5
+def offset(index, BASE: tl.constexpr, STRIDE: tl.constexpr):
+    """Offset of an index, a tuple over the axes as STRIDE is."""
+    found = BASE + index[0] * STRIDE[0]
+    for axis in tl.static_range(1, len(STRIDE)):
+        found += index[axis] * STRIDE[axis]
+    return found
 
 
 @triton.jit(do_not_specialize=["samples"])
@@ -44,62 +47,37 @@ def map_kernel(
     c_ptr,
     out_ptr,
     samples,
-    SIZE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    SIZE_3: tl.constexpr,
-    SIZE_4: tl.constexpr,
-    SIZE_5: tl.constexpr,
+    SIZE: tl.constexpr,
     A_BASE: tl.constexpr,
-    A_0: tl.constexpr,
-    A_1: tl.constexpr,
-    A_2: tl.constexpr,
-    A_3: tl.constexpr,
-    A_4: tl.constexpr,
-    A_5: tl.constexpr,
-    B_0: tl.constexpr,
-    B_1: tl.constexpr,
-    B_2: tl.constexpr,
-    B_3: tl.constexpr,
-    B_4: tl.constexpr,
-    B_5: tl.constexpr,
-    C_0: tl.constexpr,
-    C_1: tl.constexpr,
-    C_2: tl.constexpr,
-    C_3: tl.constexpr,
-    C_4: tl.constexpr,
-    C_5: tl.constexpr,
+    A: tl.constexpr,
+    B: tl.constexpr,
+    C: tl.constexpr,
     OUT_BASE: tl.constexpr,
-    OUT_0: tl.constexpr,
-    OUT_1: tl.constexpr,
-    OUT_2: tl.constexpr,
-    OUT_3: tl.constexpr,
-    OUT_4: tl.constexpr,
-    OUT_5: tl.constexpr,
+    OUT: tl.constexpr,
     FUNCTION: tl.constexpr,
     ACTIVATION: tl.constexpr,
     ALPHA: tl.constexpr,
     BETA: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """BLOCK neighbouring indices."""
-    index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    i_5 = index % SIZE_5
-    rest = index // SIZE_5
-    i_4 = rest % SIZE_4
-    rest = rest // SIZE_4
-    i_3 = rest % SIZE_3
-    rest = rest // SIZE_3
-    i_2 = rest % SIZE_2
-    rest = rest // SIZE_2
-    i_1 = rest % SIZE_1
+    """BLOCK neighbouring indices. SIZE leaves out the batch; A, B, C and OUT are all strides."""
+    rest = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    i_5 = rest % SIZE[4]
+    rest = rest // SIZE[4]
+    i_4 = rest % SIZE[3]
+    rest = rest // SIZE[3]
+    i_3 = rest % SIZE[2]
+    rest = rest // SIZE[2]
+    i_2 = rest % SIZE[1]
+    rest = rest // SIZE[1]
+    i_1 = rest % SIZE[0]
+    i_0 = rest // SIZE[0]
+    index = (i_0, i_1, i_2, i_3, i_4, i_5)
     # The mask is that of whole samples: it repeats along a run, so that loads can be vectors.
-    i_0 = rest // SIZE_1
     mask = i_0 < samples
-    a_offset = offset(i_0, i_1, i_2, i_3, i_4, i_5, A_BASE, A_0, A_1, A_2, A_3, A_4, A_5)
-    value = tl.load(a_ptr + a_offset, mask=mask, other=0.0).to(tl.float32)
+    value = tl.load(a_ptr + offset(index, A_BASE, A), mask=mask, other=0.0).to(tl.float32)
     if b_ptr is not None:
-        b_offset = offset(i_0, i_1, i_2, i_3, i_4, i_5, 0, B_0, B_1, B_2, B_3, B_4, B_5)
-        b = tl.load(b_ptr + b_offset, mask=mask, other=1.0).to(tl.float32)
+        b = tl.load(b_ptr + offset(index, 0, B), mask=mask, other=1.0).to(tl.float32)
         if FUNCTION == "add":
             value += b
         elif FUNCTION == "sub":
@@ -115,12 +93,9 @@ def map_kernel(
         else:
             value *= b
     if c_ptr is not None:
-        c_offset = offset(i_0, i_1, i_2, i_3, i_4, i_5, 0, C_0, C_1, C_2, C_3, C_4, C_5)
-        value += tl.load(c_ptr + c_offset, mask=mask, other=0.0).to(tl.float32)
+        value += tl.load(c_ptr + offset(index, 0, C), mask=mask, other=0.0).to(tl.float32)
     value = evaluate(value, ACTIVATION, ALPHA, BETA)
-    out_offset = offset(
-        i_0, i_1, i_2, i_3, i_4, i_5, OUT_BASE, OUT_0, OUT_1, OUT_2, OUT_3, OUT_4, OUT_5
-    )
+    out_offset = offset(index, OUT_BASE, OUT)
     tl.store(out_ptr + out_offset, value.to(out_ptr.dtype.element_ty), mask=mask)
 
 
@@ -166,15 +141,12 @@ def map_launches(
     if 0 in short:
         return ()
     blank = MOST_AXES - 1 - len(short)
-    constants: dict[str, int | float | str | None] = {
-        f"SIZE_{axis}": size for axis, size in enumerate((1,) * blank + short, start=1)
-    }
+    constants: dict[str, Constant] = {"SIZE": (1,) * blank + short}
     walks = dict(zip(present, steps, strict=True))
     for key, operand in operands.items():
         walk = walks.get(key, (0,) * len(short))
         first = 0 if operand is None else operand.strides[0]
-        for axis, step in enumerate((first, *(0,) * blank, *walk)):
-            constants[f"{key}_{axis}"] = step
+        constants[key] = (first, *(0,) * blank, *walk)
     elements = math.prod(short)
     return tuple(
         Launch(

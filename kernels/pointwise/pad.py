@@ -17,7 +17,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.launch import Launch
+from kernels.launch import Constant, Launch
 from kernels.pointwise.checks import check, output
 from kernels.pointwise.walk import batch_ranges
 
@@ -51,39 +51,30 @@ def pad_kernel(
     x_ptr,
     out_ptr,
     samples,
-    SIZE_0: tl.constexpr,
-    OUT_0: tl.constexpr,
-    BEFORE_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    OUT_1: tl.constexpr,
-    BEFORE_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    OUT_2: tl.constexpr,
-    BEFORE_2: tl.constexpr,
-    SIZE_3: tl.constexpr,
-    OUT_3: tl.constexpr,
-    BEFORE_3: tl.constexpr,
+    SIZE: tl.constexpr,
+    OUT: tl.constexpr,
+    BEFORE: tl.constexpr,
     MODE: tl.constexpr,
     VALUE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """BLOCK neighbouring elements of the output."""
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    o_3 = index % OUT_3
-    rest = index // OUT_3
-    o_2 = rest % OUT_2
-    rest = rest // OUT_2
-    o_1 = rest % OUT_1
-    rest = rest // OUT_1
-    sample = rest // OUT_0
-    i_0 = source(rest % OUT_0, SIZE_0, OUT_0, BEFORE_0, MODE)
-    i_1 = source(o_1, SIZE_1, OUT_1, BEFORE_1, MODE)
-    i_2 = source(o_2, SIZE_2, OUT_2, BEFORE_2, MODE)
-    i_3 = source(o_3, SIZE_3, OUT_3, BEFORE_3, MODE)
+    o_3 = index % OUT[3]
+    rest = index // OUT[3]
+    o_2 = rest % OUT[2]
+    rest = rest // OUT[2]
+    o_1 = rest % OUT[1]
+    rest = rest // OUT[1]
+    sample = rest // OUT[0]
+    i_0 = source(rest % OUT[0], SIZE[0], OUT[0], BEFORE[0], MODE)
+    i_1 = source(o_1, SIZE[1], OUT[1], BEFORE[1], MODE)
+    i_2 = source(o_2, SIZE[2], OUT[2], BEFORE[2], MODE)
+    i_3 = source(o_3, SIZE[3], OUT[3], BEFORE[3], MODE)
     mask = sample < samples
-    inside = mask & (i_0 >= 0) & (i_0 < SIZE_0) & (i_1 >= 0) & (i_1 < SIZE_1)
-    inside = inside & (i_2 >= 0) & (i_2 < SIZE_2) & (i_3 >= 0) & (i_3 < SIZE_3)
-    offsets = (((sample * SIZE_0 + i_0) * SIZE_1 + i_1) * SIZE_2 + i_2) * SIZE_3 + i_3
+    inside = mask & (i_0 >= 0) & (i_0 < SIZE[0]) & (i_1 >= 0) & (i_1 < SIZE[1])
+    inside = inside & (i_2 >= 0) & (i_2 < SIZE[2]) & (i_3 >= 0) & (i_3 < SIZE[3])
+    offsets = (((sample * SIZE[0] + i_0) * SIZE[1] + i_1) * SIZE[2] + i_2) * SIZE[3] + i_3
     value = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(tl.float32)
     value = tl.where(inside, value, VALUE)
     tl.store(out_ptr + index, value.to(out_ptr.dtype.element_ty), mask=mask)
@@ -96,10 +87,14 @@ def pad_launches(
     blank = AXES - (x.ndim - 1)
     sizes, outs = (1,) * blank + tuple(x.shape[1:]), (1,) * blank + tuple(out.shape[1:])
     lows = (0,) * blank + tuple(before)
-    constants: dict[str, int | float | str] = {"MODE": mode, "VALUE": value, "BLOCK": BLOCK}
-    for axis in range(AXES):
-        constants[f"SIZE_{axis}"], constants[f"OUT_{axis}"] = sizes[axis], outs[axis]
-        constants[f"BEFORE_{axis}"] = lows[axis]
+    constants: dict[str, Constant] = {
+        "SIZE": sizes,
+        "OUT": outs,
+        "BEFORE": lows,
+        "MODE": mode,
+        "VALUE": value,
+        "BLOCK": BLOCK,
+    }
     elements = math.prod(outs)
     if not elements:
         return ()

@@ -16,7 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.geometry import Geometry
-from kernels.launch import Launch
+from kernels.launch import Constant, Launch
 from kernels.pointwise.checks import check, output
 from kernels.pointwise.walk import batch_ranges
 
@@ -28,40 +28,28 @@ def pool_kernel(
     x_ptr,
     out_ptr,
     samples,
-    SIZE_0: tl.constexpr,
-    OUT_0: tl.constexpr,
-    KERNEL_0: tl.constexpr,
-    STRIDE_0: tl.constexpr,
-    PADDING_0: tl.constexpr,
-    DILATION_0: tl.constexpr,
-    SIZE_1: tl.constexpr,
-    OUT_1: tl.constexpr,
-    KERNEL_1: tl.constexpr,
-    STRIDE_1: tl.constexpr,
-    PADDING_1: tl.constexpr,
-    DILATION_1: tl.constexpr,
-    SIZE_2: tl.constexpr,
-    OUT_2: tl.constexpr,
-    KERNEL_2: tl.constexpr,
-    STRIDE_2: tl.constexpr,
-    PADDING_2: tl.constexpr,
-    DILATION_2: tl.constexpr,
+    SIZE: tl.constexpr,
+    OUT: tl.constexpr,
+    KERNEL: tl.constexpr,
+    STRIDE: tl.constexpr,
+    PADDING: tl.constexpr,
+    DILATION: tl.constexpr,
     CHANNELS: tl.constexpr,
     FUNCTION: tl.constexpr,
     COUNT_OUTSIDE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """BLOCK neighbouring elements of the output."""
-    TAPS: tl.constexpr = KERNEL_0 * KERNEL_1 * KERNEL_2
+    TAPS: tl.constexpr = KERNEL[0] * KERNEL[1] * KERNEL[2]
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     channel = index % CHANNELS
     rest = index // CHANNELS
-    o_2 = rest % OUT_2
-    rest = rest // OUT_2
-    o_1 = rest % OUT_1
-    rest = rest // OUT_1
-    o_0 = rest % OUT_0
-    sample = rest // OUT_0
+    o_2 = rest % OUT[2]
+    rest = rest // OUT[2]
+    o_1 = rest % OUT[1]
+    rest = rest // OUT[1]
+    o_0 = rest % OUT[0]
+    sample = rest // OUT[0]
     mask = sample < samples
     if FUNCTION == "max":
         acc = tl.full((BLOCK,), float("-inf"), tl.float32)
@@ -69,12 +57,12 @@ def pool_kernel(
         acc = tl.zeros((BLOCK,), tl.float32)
     count = tl.full((BLOCK,), TAPS if COUNT_OUTSIDE else 0, tl.float32)
     for tap in range(TAPS):
-        i_0 = o_0 * STRIDE_0 + DILATION_0 * (tap // (KERNEL_1 * KERNEL_2)) - PADDING_0
-        i_1 = o_1 * STRIDE_1 + DILATION_1 * ((tap // KERNEL_2) % KERNEL_1) - PADDING_1
-        i_2 = o_2 * STRIDE_2 + DILATION_2 * (tap % KERNEL_2) - PADDING_2
-        inside = mask & (i_0 >= 0) & (i_0 < SIZE_0) & (i_1 >= 0) & (i_1 < SIZE_1)
-        inside = inside & (i_2 >= 0) & (i_2 < SIZE_2)
-        offsets = (((sample * SIZE_0 + i_0) * SIZE_1 + i_1) * SIZE_2 + i_2) * CHANNELS + channel
+        i_0 = o_0 * STRIDE[0] + DILATION[0] * (tap // (KERNEL[1] * KERNEL[2])) - PADDING[0]
+        i_1 = o_1 * STRIDE[1] + DILATION[1] * ((tap // KERNEL[2]) % KERNEL[1]) - PADDING[1]
+        i_2 = o_2 * STRIDE[2] + DILATION[2] * (tap % KERNEL[2]) - PADDING[2]
+        inside = mask & (i_0 >= 0) & (i_0 < SIZE[0]) & (i_1 >= 0) & (i_1 < SIZE[1])
+        inside = inside & (i_2 >= 0) & (i_2 < SIZE[2])
+        offsets = (((sample * SIZE[0] + i_0) * SIZE[1] + i_1) * SIZE[2] + i_2) * CHANNELS + channel
         value = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(tl.float32)
         if FUNCTION == "max":
             # NaN wins: it is not above anything, and nothing is above it.
@@ -98,15 +86,18 @@ def pool_launches(
 ) -> tuple[Launch, ...]:
     """Launches for checked tensors."""
     wide, channels = geometry.as_3d(), x.shape[-1]
-    constants: dict[str, int | str | bool] = {"CHANNELS": channels, "FUNCTION": function}
-    constants |= {"COUNT_OUTSIDE": count_outside, "BLOCK": BLOCK}
-    for axis in range(3):
-        constants[f"SIZE_{axis}"] = wide.input_size[axis]
-        constants[f"OUT_{axis}"] = wide.output_size[axis]
-        constants[f"KERNEL_{axis}"] = wide.kernel[axis]
-        constants[f"STRIDE_{axis}"] = wide.stride[axis]
-        constants[f"PADDING_{axis}"] = wide.padding[axis]
-        constants[f"DILATION_{axis}"] = wide.dilation[axis]
+    constants: dict[str, Constant] = {
+        "SIZE": wide.input_size,
+        "OUT": wide.output_size,
+        "KERNEL": wide.kernel,
+        "STRIDE": wide.stride,
+        "PADDING": wide.padding,
+        "DILATION": wide.dilation,
+        "CHANNELS": channels,
+        "FUNCTION": function,
+        "COUNT_OUTSIDE": count_outside,
+        "BLOCK": BLOCK,
+    }
     elements = geometry.positions_out * channels
     if not elements:
         return ()
