@@ -69,7 +69,7 @@ class TritonBackend(Backend):
     @classmethod
     def unavailable(cls) -> str | None:
         """Missing package, GPU or GPU generation, or none."""
-        missing = not_installed("triton", "cuda") or not_installed("torch", "cuda")
+        missing = not_installed("triton", "triton") or not_installed("torch", "triton")
         if missing or interpreted():
             return missing
         no_gpu = no_gpu_reason()

@@ -142,8 +142,9 @@ def work(survey: Survey) -> Table:
     ]
     return Table(
         "Work",
-        "Counted by each design's formula, which the traces below agree with. Compulsory: input, "
-        "packed weights and output once. Fill: what the tiles fetch into shared memory from L2.",
+        "Counted by each design's formula, which a test holds against traces of the simulator. "
+        "Compulsory: input, packed weights and output once. Fill: what the tiles fetch into shared "
+        "memory from L2.",
         (
             *("Layer", "GPU", "Shape", "Design, tile", "Useful, GFLOP", "Executed / useful"),
             *("Compulsory, MB", "Fill, MB"),

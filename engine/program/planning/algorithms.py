@@ -73,7 +73,7 @@ def choose_kernels(problem: Problem, rows: int, architecture: int) -> Algorithm:
     if missing:
         raise BackendUnavailableError(
             f"planning asks the Triton kernels, and {' and '.join(missing)} is not installed; "
-            "pip install 'generator-engine[cuda]'"
+            "pip install 'generator-engine[triton]'"
         )
     from kernels.conv_transpose.planner import plan
 
