@@ -1,0 +1,113 @@
+// The C interface of the native kernels: networks of fused operations on a CPU, many images at once.
+//
+// A network is made empty, given its operations one by one, given an order of work, and run. Values
+// are named by where they lie (gk_value): in the arena of the worker that runs a micro-batch, or in
+// the caller's memory. A network is immutable once it has run, and may then be run from any thread;
+// it has threads of its own, which a forked child makes anew. There is no other state.
+//
+// Functions that return int give 0 or more, or -1 with a message in gk_error.
+
+#ifndef GENERATOR_KERNELS_H
+#define GENERATOR_KERNELS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GK_INTERFACE_VERSION 1
+#define GK_API __attribute__((visibility("default")))
+
+// How the values of a micro-batch of `capacity` images lie in memory. `position` counts the axes
+// before the last; channels are the last axis.
+typedef enum {
+  GK_LANES = 0,    // float32 [position][channel][capacity]; capacity is a multiple of 16
+  GK_ROWS = 1,     // bfloat16 [position][channel / 32][capacity][32]; absent channels are zero
+  GK_PLAIN = 2,    // float32 [image][position][channel]
+  GK_PLAIN16 = 3,  // bfloat16 [image][position][channels up to a multiple of 32]; absent are zero
+  GK_INDEX = 4,    // int64 [image][position]
+  GK_IMAGES = 5,   // uint8 [image][position][channel]
+  GK_PLANES = 6,   // float32 [image][channel][position], as ONNX has it
+} gk_form;
+
+// Where a value lies: in the worker's arena at byte `offset`, or in the caller's input or output
+// number `offset`. A caller's value holds all images of a run, one after the other.
+typedef enum { GK_ARENA = 0, GK_INPUT = 1, GK_OUTPUT = 2 } gk_space;
+
+typedef struct {
+  int32_t form;   // gk_form
+  int32_t space;  // gk_space
+  int64_t offset;
+  int64_t positions;
+  int64_t channels;
+} gk_value;
+
+// One operation. `kind` says which; its file says what integers, numbers and arrays it takes. All
+// pointers are read during gk_add only.
+typedef struct {
+  const char* kind;
+  const char* name;  // of the source node, for messages
+  const gk_value* inputs;
+  const gk_value* outputs;
+  const int64_t* integers;
+  const double* numbers;
+  const float* const* arrays;  // an absent one is null
+  const int64_t* array_sizes;  // floats of each
+  int32_t input_count;
+  int32_t output_count;
+  int32_t integer_count;
+  int32_t number_count;
+  int32_t array_count;
+} gk_operation;
+
+// Rows `begin` .. `end` - 1 of the outermost axis of operation `operation`'s output.
+typedef struct {
+  int32_t operation;
+  int32_t begin;
+  int32_t end;
+} gk_item;
+
+typedef struct {
+  int32_t capacity;  // images of a micro-batch
+  int32_t threads;
+  int32_t team;  // 0: each worker owns whole micro-batches; 1: all share each operation
+  int64_t arena_bytes;
+  const char* instruction_set;  // at most this one ("avx2"); null is the best of the processor
+} gk_options;
+
+typedef struct gk_network gk_network;
+
+// Interface version of the library, to be compared with GK_INTERFACE_VERSION.
+GK_API int32_t gk_interface_version(void);
+
+// Instruction sets that this library has and this processor runs, best last, separated by blanks.
+GK_API const char* gk_instruction_sets(void);
+
+// Message of the last failure on this thread.
+GK_API const char* gk_error(void);
+
+// A network without operations, or null.
+GK_API gk_network* gk_new(const gk_options* options);
+GK_API void gk_free(gk_network* network);
+
+// Adds an operation and packs its weights; gives its number.
+GK_API int32_t gk_add(gk_network* network, const gk_operation* operation);
+
+// The order of work. Without it, operations run whole, in the order in which they were added.
+GK_API int32_t gk_schedule(gk_network* network, const gk_item* items, int32_t count);
+
+// Runs `images` images. inputs[i] and outputs[i] are the caller's arrays; finite[image] becomes 0
+// where a stored value is NaN or infinite, else 1.
+GK_API int32_t gk_run(gk_network* network, int64_t images, const void* const* inputs,
+                      void* const* outputs, uint8_t* finite);
+
+// Bytes of packed weights, and of the arena and scratch memory of all workers.
+GK_API int64_t gk_weight_bytes(const gk_network* network);
+GK_API int64_t gk_workspace_bytes(const gk_network* network);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

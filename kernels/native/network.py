@@ -1,0 +1,256 @@
+"""A native network from Python: values, operations, an order of work, and runs."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.geometry import Geometry
+from kernels.native.library import CItem, COperation, COptions, CValue, load
+
+Array = NDArray[Any]
+
+# Lanes and rows are stored in steps of this many images.
+IMAGE_STEP = 16
+# Channels of a block of ROWS and PLAIN16; absent ones are zero.
+CHANNEL_BLOCK = 32
+ACTIVATIONS = ("none", "relu", "leaky_relu", "tanh", "sigmoid")
+
+
+class Form(IntEnum):
+    """How a value of a micro-batch lies in memory (gk_form)."""
+
+    LANES = 0
+    ROWS = 1
+    PLAIN = 2
+    PLAIN16 = 3
+    INDEX = 4
+    IMAGES = 5
+    PLANES = 6
+
+
+class Space(IntEnum):
+    """Where a value lies (gk_space)."""
+
+    ARENA = 0
+    INPUT = 1
+    OUTPUT = 2
+
+
+_TYPES = {
+    Form.PLAIN: np.dtype(np.float32),
+    Form.INDEX: np.dtype(np.int64),
+    Form.IMAGES: np.dtype(np.uint8),
+    Form.PLANES: np.dtype(np.float32),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value: its form, its place (byte of the arena, or number of an argument), its sizes."""
+
+    form: Form
+    space: Space
+    offset: int
+    positions: int
+    channels: int
+
+    def bytes(self, capacity: int) -> int:
+        """Bytes of a micro-batch of `capacity` images."""
+        blocks = -(-self.channels // CHANNEL_BLOCK) * CHANNEL_BLOCK
+        if self.form in (Form.ROWS, Form.PLAIN16):
+            return capacity * self.positions * blocks * 2
+        item = {Form.LANES: 4, Form.PLAIN: 4, Form.INDEX: 8, Form.IMAGES: 1, Form.PLANES: 4}
+        return capacity * self.positions * self.channels * item[self.form]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Rows begin .. end - 1 of the outermost axis of an operation's output."""
+
+    operation: int
+    begin: int
+    end: int
+
+
+def geometry_integers(geometry: Geometry) -> list[int]:
+    """A geometry as the integers that every convolution kind begins with."""
+    return [
+        int(geometry.direction == "transposed"),
+        geometry.rank,
+        *geometry.input_size,
+        *geometry.output_size,
+        *geometry.kernel,
+        *geometry.stride,
+        *geometry.padding,
+        *geometry.dilation,
+    ]
+
+
+class Network:
+    """Operations on micro-batches of `capacity` images.
+
+    team: all threads share each operation of one micro-batch, else each owns whole micro-batches.
+    instruction_set: the best one to use; None is the best of the processor. Raises ValueError,
+    MemoryError, and what `kernels.native.library.load` raises.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        arena_bytes: int,
+        *,
+        threads: int | None = None,
+        team: bool = False,
+        instruction_set: str | None = None,
+    ) -> None:
+        self._library = load()
+        self.threads = threads or len(os.sched_getaffinity(0))
+        options = COptions(
+            capacity,
+            self.threads,
+            int(team),
+            arena_bytes,
+            instruction_set.encode() if instruction_set else None,
+        )
+        self._handle: int | None = self._library.gk_new(ctypes.byref(options))
+        if not self._handle:
+            raise self._failure()
+        self._arguments: dict[tuple[Space, int], Value] = {}
+
+    def add(
+        self,
+        kind: str,
+        inputs: Sequence[Value],
+        outputs: Sequence[Value],
+        *,
+        integers: Sequence[int] = (),
+        numbers: Sequence[float] = (),
+        arrays: Sequence[Array | None] = (),
+        name: str = "",
+    ) -> int:
+        """Add an operation and pack its weights [any shape, float32]; gives its number."""
+        kept = [None if a is None else np.ascontiguousarray(a, np.float32) for a in arrays]
+        operation = COperation(
+            kind.encode(),
+            (name or kind).encode(),
+            _values(inputs),
+            _values(outputs),
+            (ctypes.c_int64 * len(integers))(*integers),
+            (ctypes.c_double * len(numbers))(*numbers),
+            (ctypes.c_void_p * len(kept))(*[None if a is None else a.ctypes.data for a in kept]),
+            (ctypes.c_int64 * len(kept))(*[0 if a is None else a.size for a in kept]),
+            len(inputs),
+            len(outputs),
+            len(integers),
+            len(numbers),
+            len(kept),
+        )
+        number: int = self._library.gk_add(self._open(), ctypes.byref(operation))
+        if number < 0:
+            raise self._failure()
+        for value in (*inputs, *outputs):
+            if value.space != Space.ARENA:
+                self._arguments[value.space, value.offset] = value
+        return number
+
+    def schedule(self, items: Sequence[Item]) -> None:
+        """Set the order of work. Raises ValueError for rows that an operation does not have."""
+        packed = (CItem * len(items))(*[CItem(i.operation, i.begin, i.end) for i in items])
+        if self._library.gk_schedule(self._open(), packed, len(items)) < 0:
+            raise self._failure()
+
+    def run(
+        self, images: int, inputs: Sequence[Array], outputs: Sequence[Array]
+    ) -> NDArray[np.bool_]:
+        """Run on arrays [images, ...] of the types of their values; outputs are overwritten.
+
+        Gives [images]: whether all stored numbers of an image were finite. Raises ValueError for an
+        array that is not contiguous or not what was described.
+        """
+        finite = np.empty(images, np.bool_)
+        status = self._library.gk_run(
+            self._open(),
+            images,
+            self._pointers(Space.INPUT, inputs, images),
+            self._pointers(Space.OUTPUT, outputs, images),
+            finite.ctypes.data,
+        )
+        if status < 0:
+            raise self._failure()
+        return finite
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of packed weights."""
+        return int(self._library.gk_weight_bytes(self._open()))
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Bytes of the arenas and scratch memory of all workers."""
+        return int(self._library.gk_workspace_bytes(self._open()))
+
+    def close(self) -> None:
+        """Free it; a second call does nothing."""
+        handle, self._handle = self._handle, None
+        if handle:
+            self._library.gk_free(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self.close()
+
+    def _open(self) -> int:
+        if not self._handle:
+            raise ValueError("the network is closed")
+        return self._handle
+
+    def _failure(self) -> Exception:
+        message = self._library.gk_error().decode()
+        return MemoryError(message) if message == "out of memory" else ValueError(message)
+
+    def _pointers(self, space: Space, arrays: Sequence[Array], images: int) -> Any:
+        for (where, number), value in self._arguments.items():
+            if where == space:
+                _check(space, number, value, arrays, images)
+        return (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
+
+
+def _values(values: Sequence[Value]) -> Any:
+    return (CValue * len(values))(
+        *[CValue(v.form, v.space, v.offset, v.positions, v.channels) for v in values]
+    )
+
+
+def _check(space: Space, number: int, value: Value, arrays: Sequence[Array], images: int) -> None:
+    what = f"{space.name.lower()} {number}"
+    if number >= len(arrays):
+        raise ValueError(f"{what} is missing")
+    array = arrays[number]
+    wanted = _TYPES[value.form]
+    if array.dtype != wanted or array.size != images * value.positions * value.channels:
+        raise ValueError(
+            f"{what} is {array.dtype} {list(array.shape)}, not {wanted} of {images} images of "
+            f"{value.positions} x {value.channels}"
+        )
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{what} is not contiguous")

@@ -1,0 +1,54 @@
+// The checked reading of a gk_operation. What does not fit is a std::invalid_argument.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "../include/generator_kernels.h"
+#include "geometry.h"
+#include "isa/activation.h"
+
+namespace gk {
+
+struct Floats {
+  const float* data;  // null if the array is absent
+  int64_t size;
+};
+
+// Reads integers, numbers and arrays in turn; finish() refuses what is left over.
+class Description {
+ public:
+  explicit Description(const gk_operation& operation) : operation_(operation) {}
+
+  const gk_value& input(int i) const;
+  const gk_value& output(int i) const;
+  int input_count() const { return operation_.input_count; }
+  int output_count() const { return operation_.output_count; }
+
+  int64_t integer();
+  int integer(int64_t least, int64_t most);
+  double number();
+  // An array of exactly `size` floats.
+  const float* array(int64_t size);
+  // The same, or null where it is absent.
+  const float* optional_array(int64_t size);
+  // An array of any size.
+  Floats any_array();
+  // direction, rank, then input, output, kernel, stride, padding, dilation sizes [rank] each.
+  Geometry geometry();
+  Activation activation();
+  void finish() const;
+
+  [[noreturn]] void refuse(const std::string& why) const;
+  // Refuses unless the value has this form and, where positive, these sizes.
+  void expect(const gk_value& value, gk_form form, int64_t positions, int64_t channels) const;
+
+ private:
+  const gk_operation& operation_;
+  int next_integer_ = 0;
+  int next_number_ = 0;
+  int next_array_ = 0;
+};
+
+}  // namespace gk

@@ -1,0 +1,7 @@
+#include "maps/kernels.h"
+
+namespace gk {
+
+extern const MapKernels GK_TABLE(maps) = {};
+
+}  // namespace gk

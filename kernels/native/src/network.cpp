@@ -1,0 +1,179 @@
+#include "network.h"
+
+#include <algorithm>
+#include <atomic>
+#include <stdexcept>
+#include <string>
+
+#include "processor.h"
+
+namespace gk {
+namespace {
+
+constexpr int kMostValues = 8;
+
+// Bytes of one image of a caller's value.
+int64_t image_bytes(const gk_value& value) {
+  const int64_t elements = value.positions * value.channels;
+  switch (value.form) {
+    case GK_PLAIN:
+    case GK_PLANES:
+      return elements * 4;
+    case GK_PLAIN16:
+      return value.positions * ((value.channels + 31) / 32 * 32) * 2;
+    case GK_INDEX:
+      return elements * 8;
+    case GK_IMAGES:
+      return elements;
+    default:
+      throw std::invalid_argument("lanes and rows live in the arena only");
+  }
+}
+
+// The first image of a micro-batch in a value.
+std::byte* locate(const gk_value& value, std::byte* arena, const void* const* inputs,
+                  void* const* outputs, int64_t first) {
+  if (value.space == GK_ARENA) return arena + value.offset;
+  const void* base = value.space == GK_INPUT ? inputs[value.offset] : outputs[value.offset];
+  auto* bytes = const_cast<std::byte*>(static_cast<const std::byte*>(base));
+  return bytes + first * image_bytes(value);
+}
+
+}  // namespace
+
+Network::Network(const gk_options& options)
+    : kernels_(choose_kernels(options.instruction_set)),
+      capacity_(options.capacity),
+      team_(options.team != 0),
+      arena_bytes_(options.arena_bytes),
+      pool_(options.threads) {
+  if (capacity_ < 1) throw std::invalid_argument("capacity must be at least 1");
+  if (arena_bytes_ < 0) throw std::invalid_argument("arena_bytes must be at least 0");
+}
+
+int Network::add(const gk_operation& operation) {
+  if (!workspaces_.empty()) throw std::invalid_argument("the network has run; it cannot grow");
+  if (operation.input_count > kMostValues || operation.output_count > kMostValues) {
+    throw std::invalid_argument(std::string(operation.name) + ": more than " +
+                                std::to_string(kMostValues) + " inputs or outputs");
+  }
+  Step step{make_operation(operation, {kernels_, capacity_}),
+            {operation.inputs, operation.inputs + operation.input_count},
+            {operation.outputs, operation.outputs + operation.output_count}};
+  for (const auto& values : {step.inputs, step.outputs}) {
+    for (const gk_value& value : values) {
+      if (value.space != GK_ARENA) image_bytes(value);
+    }
+  }
+  steps_.push_back(std::move(step));
+  return static_cast<int>(steps_.size()) - 1;
+}
+
+void Network::schedule(const gk_item* items, int count) {
+  for (int i = 0; i < count; ++i) {
+    const gk_item& item = items[i];
+    if (item.operation < 0 || item.operation >= static_cast<int>(steps_.size()) ||
+        item.begin < 0 || item.begin > item.end ||
+        item.end > steps_[item.operation].operation->rows()) {
+      throw std::invalid_argument("item " + std::to_string(i) + " names no rows of an operation");
+    }
+  }
+  items_.assign(items, items + count);
+}
+
+void Network::prepare() {
+  if (items_.empty()) {
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      items_.push_back({static_cast<int32_t>(i), 0, steps_[i].operation->rows()});
+    }
+  }
+  size_t scratch = 0;
+  for (const Step& step : steps_) scratch = std::max(scratch, step.operation->scratch_bytes());
+  std::vector<Workspace> made(pool_.size());
+  for (size_t i = 0; i < made.size(); ++i) {
+    // A team shares one arena.
+    if (i == 0 || !team_) made[i].arena = Buffer<std::byte>(arena_bytes_);
+    made[i].scratch = Buffer<std::byte>(scratch);
+  }
+  workspaces_ = std::move(made);
+}
+
+void Network::run(int64_t images, const void* const* inputs, void* const* outputs,
+                  uint8_t* finite) {
+  const std::lock_guard<std::mutex> lock(running_);
+  if (workspaces_.empty()) prepare();
+  std::fill(finite, finite + images, uint8_t{1});
+  const Arguments arguments{inputs, outputs, finite};
+  if (team_) {
+    run_team(images, arguments);
+  } else {
+    run_workers(images, arguments);
+  }
+}
+
+void Network::run_item(const gk_item& item, const MicroBatch& batch, const Arguments& arguments,
+                       std::byte* arena, std::byte* scratch, int part, int parts) const {
+  const Step& step = steps_[item.operation];
+  const void* inputs[kMostValues];
+  void* outputs[kMostValues];
+  for (size_t i = 0; i < step.inputs.size(); ++i) {
+    inputs[i] =
+        locate(step.inputs[i], arena, arguments.inputs, arguments.outputs, batch.first);
+  }
+  for (size_t i = 0; i < step.outputs.size(); ++i) {
+    outputs[i] =
+        locate(step.outputs[i], arena, arguments.inputs, arguments.outputs, batch.first);
+  }
+  step.operation->run({inputs, outputs, batch.images, capacity_, item.begin, item.end, part,
+                       parts, scratch, arguments.finite + batch.first});
+}
+
+void Network::run_workers(int64_t images, const Arguments& arguments) {
+  std::atomic<int64_t> next{0};
+  pool_.run([&](int worker) {
+    const Prepared prepared(kernels_);
+    Workspace& workspace = workspaces_[worker];
+    for (;;) {
+      const int64_t first = next.fetch_add(capacity_);
+      if (first >= images) return;
+      const MicroBatch batch{first, static_cast<int>(std::min<int64_t>(capacity_, images - first))};
+      for (const gk_item& item : items_) {
+        run_item(item, batch, arguments, workspace.arena.data(), workspace.scratch.data(), 0, 1);
+      }
+    }
+  });
+}
+
+void Network::run_team(int64_t images, const Arguments& arguments) {
+  Barrier barrier(pool_.size());
+  pool_.run([&](int worker) {
+    const Prepared prepared(kernels_);
+    for (int64_t first = 0; first < images; first += capacity_) {
+      const MicroBatch batch{first, static_cast<int>(std::min<int64_t>(capacity_, images - first))};
+      for (const gk_item& item : items_) {
+        const bool shared = steps_[item.operation].operation->divisible();
+        if (shared || worker == 0) {
+          run_item(item, batch, arguments, workspaces_[0].arena.data(),
+                   workspaces_[worker].scratch.data(), shared ? worker : 0,
+                   shared ? pool_.size() : 1);
+        }
+        barrier.wait();
+      }
+    }
+  });
+}
+
+int64_t Network::weight_bytes() const {
+  int64_t bytes = 0;
+  for (const Step& step : steps_) bytes += step.operation->weight_bytes();
+  return bytes;
+}
+
+int64_t Network::workspace_bytes() const {
+  size_t scratch = 0;
+  for (const Step& step : steps_) scratch = std::max(scratch, step.operation->scratch_bytes());
+  const int64_t arenas = team_ ? 1 : pool_.size();
+  return arenas * arena_bytes_ + static_cast<int64_t>(scratch) * pool_.size();
+}
+
+}  // namespace gk

@@ -1,0 +1,67 @@
+// A network of operations: packed weights, an order of work, and workers that run micro-batches.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "../include/generator_kernels.h"
+#include "memory.h"
+#include "operation.h"
+#include "pool.h"
+#include "registry.h"
+
+namespace gk {
+
+class Network {
+ public:
+  explicit Network(const gk_options& options);
+
+  int add(const gk_operation& operation);
+  void schedule(const gk_item* items, int count);
+  void run(int64_t images, const void* const* inputs, void* const* outputs, uint8_t* finite);
+  int64_t weight_bytes() const;
+  int64_t workspace_bytes() const;
+
+ private:
+  struct Step {
+    std::unique_ptr<Operation> operation;
+    std::vector<gk_value> inputs;
+    std::vector<gk_value> outputs;
+  };
+  // One micro-batch: its first image, and how many there are.
+  struct MicroBatch {
+    int64_t first;
+    int images;
+  };
+  struct Arguments {
+    const void* const* inputs;
+    void* const* outputs;
+    uint8_t* finite;
+  };
+  // The memory of one worker.
+  struct Workspace {
+    Buffer<std::byte> arena;
+    Buffer<std::byte> scratch;
+  };
+
+  void prepare();
+  void run_item(const gk_item& item, const MicroBatch& batch, const Arguments& arguments,
+                std::byte* arena, std::byte* scratch, int part, int parts) const;
+  void run_workers(int64_t images, const Arguments& arguments);
+  void run_team(int64_t images, const Arguments& arguments);
+
+  const Kernels& kernels_;
+  const int capacity_;
+  const bool team_;
+  const int64_t arena_bytes_;
+  std::vector<Step> steps_;
+  std::vector<gk_item> items_;
+  std::vector<Workspace> workspaces_;
+  std::mutex running_;
+  Pool pool_;
+};
+
+}  // namespace gk

@@ -1,0 +1,7 @@
+#include "recurrent/kernels.h"
+
+namespace gk {
+
+extern const RecurrentKernels GK_TABLE(recurrent) = {};
+
+}  // namespace gk

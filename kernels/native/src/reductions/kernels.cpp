@@ -1,0 +1,7 @@
+#include "reductions/kernels.h"
+
+namespace gk {
+
+extern const ReductionKernels GK_TABLE(reductions) = {};
+
+}  // namespace gk

@@ -1,0 +1,9 @@
+#include "rows/kernels.h"
+
+#include "isa/sets.h"
+
+namespace gk {
+
+extern const RowKernels GK_TABLE(rows) = {};
+
+}  // namespace gk
