@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from benchmarks.results import Case, Contestant, Results
+from benchmarks.results import Case, Results
 from engine.core.errors import ArtifactError
 from engine.core.files import write_text
-from engine.core.records import ArrayTable, decode_record, encode_record
+from engine.core.records import ArrayTable, decode_record, encode_record, field_types
 
 FORMAT = "generator-engine benchmarks"
 VERSION = 1
 
-# Timers resolve less than that, and short numbers keep committed results small.
-_DIGITS = 5
+# Noise is a hundred times as large, and short numbers keep committed results small.
+_DIGITS = 4
 
 
 def case_json(case: Case) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def case_json(case: Case) -> dict[str, Any]:
 
 
 def write(path: str | Path, results: Results) -> None:
-    """Write results as JSON, one contestant a line, floats to 5 digits. Raises OutputError."""
+    """Write results as JSON, one contestant a line, floats to 4 digits. Raises OutputError."""
     write_text(path, dumps(results))
 
 
@@ -61,25 +62,35 @@ def read(path: str | Path) -> Results:
 
 
 def _case_lines(case: Case) -> str:
-    record = case_json(case)
-    contestants = record.pop("contestants")
-    text = json.dumps(_without_defaults(record, Case), ensure_ascii=False)[:-1]
+    record = _without_defaults(case_json(case), Case)
+    contestants = record.pop("contestants", ())
+    text = json.dumps(record, ensure_ascii=False)[:-1]
     if not contestants:
         return text + "}"
-    rows = [
-        json.dumps(_without_defaults(row, Contestant), ensure_ascii=False) for row in contestants
-    ]
+    rows = [json.dumps(row, ensure_ascii=False) for row in contestants]
     return text + ', "contestants": [\n ' + ",\n ".join(rows) + "]}"
 
 
-def _without_defaults(record: dict[str, Any], kind: type) -> dict[str, Any]:
-    """Without the fields that reading fills in again."""
-    defaults = {name: getattr(kind, name, ...) for name in record}
-    return {
-        name: value
-        for name, value in record.items()
-        if value != (list(default) if isinstance(default := defaults[name], tuple) else default)
-    }
+def _without_defaults(record: dict[str, Any], kind: Any) -> dict[str, Any]:
+    """A record's JSON without the fields that reading fills in again, also in records inside."""
+    kept = {}
+    for item in dataclasses.fields(kind):
+        value = record[item.name]
+        default = list(item.default) if isinstance(item.default, tuple) else item.default
+        if value != default:
+            kept[item.name] = _inside(value, field_types(kind)[item.name])
+    return kept
+
+
+def _inside(value: Any, hint: Any) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _without_defaults(value, hint)
+    parts = [part for part in get_args(hint) if dataclasses.is_dataclass(part)]
+    if not parts:
+        return value
+    if isinstance(value, list):
+        return [_without_defaults(item, parts[0]) for item in value]
+    return _without_defaults(value, parts[0])
 
 
 def _short(value: Any) -> Any:

@@ -1,0 +1,135 @@
+"""Two runs held against each other: what got faster or slower, and what is only noise.
+
+Machines swing threefold, so no time is compared with one of another run. In each round a contestant
+of ours is divided by the geometric mean of what ran beside it in both runs: the matrix product, the
+peers and the yardsticks. The logarithms of these ratios, [rounds] of A and of B, are compared by
+the Mann-Whitney test, corrected over all cases after Holm.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.comparability import (
+    absent,
+    changed_versions,
+    machine_difference,
+    references,
+    relative,
+)
+from benchmarks.rank_test import Shift, holm, shift, smallest_p
+from benchmarks.results import Case, Results
+
+Outcome = Literal["faster", "slower", "same within noise", "not comparable"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How sure a verdict must be, and how large a change that counts (a share of the speed).
+
+    Two processes of the same code differ by a few percent (layout of memory, placement), which no
+    number of rounds within one of them shows; the threshold is for these.
+    """
+
+    confidence: float = 0.95
+    threshold: float = 0.05
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one contestant in one case; `speed` is B's over A's with its interval."""
+
+    case: str
+    contestant: str
+    outcome: Outcome
+    reason: str = ""
+    speed: tuple[float, float, float] | None = None
+    p: float | None = None
+    references: tuple[str, ...] = ()
+
+
+def compare(a: Results, b: Results, method: Method) -> list[Verdict]:
+    """A verdict for every contestant of ours in every case of A or B."""
+    before = {case.key: case for case in a.cases}
+    after = {case.key: case for case in b.cases}
+    refused = machine_difference(a, b)
+    use_peers = not changed_versions(a, b)
+    found: list[Verdict | _Compared] = []
+    for key in dict.fromkeys([*before, *after]):
+        old, new = before.get(key), after.get(key)
+        either = [case for case in (old, new) if case is not None]
+        names = dict.fromkeys(
+            one.name for case in either for one in case.contestants if one.role == "ours"
+        )
+        for name in names:
+            reason = refused or absent(old, new, name)
+            if reason or old is None or new is None:
+                found.append(Verdict(either[0].label, name, "not comparable", reason or ""))
+            else:
+                found.append(_compared(old, new, name, use_peers, method))
+    return _decide(found, method)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    case: str
+    contestant: str
+    shift: Shift
+    smallest_p: float
+    rounds: tuple[int, int]
+    references: tuple[str, ...]
+
+
+def _compared(
+    old: Case, new: Case, name: str, use_peers: bool, method: Method
+) -> Verdict | _Compared:
+    beside = references(old, new, use_peers)
+    if not beside:
+        reason = "nothing ran beside it in both runs"
+        return Verdict(old.label, name, "not comparable", reason)
+    a, b = (relative(case, name, beside) for case in (old, new))
+    moved = shift(a, b, method.confidence)
+    floor = smallest_p(len(a), len(b))
+    return _Compared(old.label, name, moved, floor, (len(a), len(b)), tuple(beside))
+
+
+def _decide(found: Sequence[Verdict | _Compared], method: Method) -> list[Verdict]:
+    compared = [one for one in found if isinstance(one, _Compared)]
+    corrected = iter(holm([one.shift.p for one in compared]))
+    verdicts = []
+    for one in found:
+        if isinstance(one, Verdict):
+            verdicts.append(one)
+            continue
+        p = next(corrected)
+        estimate, low, high = (math.exp(-x) for x in _speeds(one.shift))
+        verdict = Verdict(
+            one.case,
+            one.contestant,
+            "same within noise",
+            speed=(estimate, low, high),
+            p=p,
+            references=one.references,
+        )
+        significant = p <= 1.0 - method.confidence
+        if one.smallest_p * len(compared) > 1.0 - method.confidence:
+            reason = (
+                f"{one.rounds[0]} and {one.rounds[1]} rounds cannot tell among "
+                f"{len(compared)} cases; measure more"
+            )
+            verdict = dataclasses.replace(verdict, outcome="not comparable", reason=reason)
+        elif significant and estimate <= 1.0 - method.threshold:
+            verdict = dataclasses.replace(verdict, outcome="slower")
+        elif significant and estimate >= 1.0 + method.threshold:
+            verdict = dataclasses.replace(verdict, outcome="faster")
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _speeds(moved: Shift) -> tuple[float, float, float]:
+    # Longer is slower, so the bounds change places.
+    return moved.estimate, moved.high, moved.low
