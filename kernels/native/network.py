@@ -23,6 +23,13 @@ IMAGE_STEP = 16
 # Channels of a block of ROWS and PLAIN16; absent ones are zero.
 CHANNEL_BLOCK = 32
 ACTIVATIONS = ("none", "relu", "leaky_relu", "tanh", "sigmoid")
+# What `elementwise` can do, in the order of gk::Function.
+FUNCTIONS = (
+    *ACTIVATIONS,
+    *("elu", "celu", "selu", "softplus", "softsign", "mish", "silu", "gelu", "gelu_tanh"),
+    *("hard_sigmoid", "hard_swish", "thresholded_relu", "clip", "exp", "log", "sqrt"),
+    *("reciprocal", "abs", "neg", "erf", "sin", "cos", "power", "floor", "ceil", "round", "sign"),
+)
 
 
 class Form(IntEnum):
