@@ -9,12 +9,15 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 TRITON ?= 3.9.0
 TRITON_PINNED := 3.7.1
 SOURCES := engine kernels export training benchmarks tests
+NATIVE := $(shell find kernels/native -name '*.cpp' -o -name '*.h' -o -name 'CMakeLists.txt')
+CMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cmake
 
-.PHONY: help venv demo test test-triton-pinned report check fix bench clean
+.PHONY: help venv demo test test-native-sanitized test-triton-pinned report check check-native fix bench clean
 
 help:
 	@echo "make demo    sheets of digits and emoji from the shipped models, in out/demo"
 	@echo "make test    all tests, those of the kernels with Triton $(TRITON)"
+	@echo "make test-native-sanitized   those of the C++ kernels, addresses and undefined behaviour checked"
 	@echo "make test-triton-pinned   those of the kernels with Triton $(TRITON_PINNED)"
 	@echo "make report  what the compiler makes of every kernel, by both Tritons, in out/report"
 	@echo "make check   lint, format, types, layers; changes nothing"
@@ -29,7 +32,7 @@ venv: .venv/.dev
 	@touch $@
 
 # What sampling needs, and no more.
-.venv/.run: .venv/.made pyproject.toml constraints.txt
+.venv/.run: .venv/.made pyproject.toml constraints.txt $(NATIVE)
 	$(INSTALL) -e '.[onnx]'
 	@touch $@
 
@@ -56,10 +59,18 @@ demo: .venv/.run
 	$(BIN)/python -m engine reconstruct vae-digits out/demo/sevens/0000000[0-7].png -o out/demo/reconstruction.png
 	@echo "Look into out/demo."
 
-test: .venv/.dev
+test: .venv/.dev test-native-sanitized
 	$(BIN)/python -m pytest -q -n auto --ignore=tests/ptx --ignore=tests/sass --ignore=tests/interpreter tests
 	$(BIN)/python -m pytest -q tests/ptx tests/sass
 	TRITON_INTERPRET=1 $(BIN)/python -m pytest -q -n auto tests/interpreter
+
+# The sanitizer has to be there before Python, which itself leaks by design.
+test-native-sanitized: .venv/.dev
+	$(CMAKE) -S kernels/native -B build/sanitized -G Ninja -DGK_SANITIZE=ON > /dev/null
+	$(CMAKE) --build build/sanitized
+	GENERATOR_KERNELS_LIBRARY=$(CURDIR)/build/sanitized/libgenerator_kernels.so \
+		LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
+		$(BIN)/python -m pytest -q -n auto tests/host/native
 
 test-triton-pinned: .venv-triton-pinned/.made
 	.venv-triton-pinned/bin/python -m pytest -q tests/ptx tests/sass
@@ -71,11 +82,16 @@ report: .venv/.dev .venv-triton-pinned/.made
 		--json out/triton-$(TRITON_PINNED).json
 	$(BIN)/python -m kernels.inspect -o out/report --compare out/triton-$(TRITON_PINNED).json
 
-check: .venv/.dev
+check: .venv/.dev check-native
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Warnings are errors, and no symbol of one instruction set can end up in another.
+check-native: .venv/.dev
+	$(CMAKE) -S kernels/native -B build/strict -G Ninja -DGK_STRICT=ON > /dev/null
+	$(CMAKE) --build build/strict
 
 fix: .venv/.dev
 	$(BIN)/ruff check --fix $(SOURCES)

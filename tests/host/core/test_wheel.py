@@ -27,6 +27,12 @@ def test_packages(names: list[str]) -> None:
     assert top == {"engine", "kernels", "export", "training"}
 
 
+def test_the_native_library_is_in_and_its_source_is_not(names: list[str]) -> None:
+    native = {name for name in names if name.startswith("kernels/native/")}
+    assert "kernels/native/libgenerator_kernels.so" in native
+    assert not {name for name in native if name.endswith((".cpp", ".h", "CMakeLists.txt"))}
+
+
 def test_every_source_file_is_in(names: list[str]) -> None:
     for package in ("engine", "kernels", "export", "training"):
         for file in (ROOT / package).rglob("*.py"):
