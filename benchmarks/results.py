@@ -74,13 +74,14 @@ class SweepPoint:
 class ImageCost:
     """What speed costs in images, against fp32: PSNR in dB, mean difference in uint8 steps.
 
-    `kid_change` is KID to real data less that of fp32; None needs its `kid_reason`.
+    `kid_change` is KID to real data less that of fp32, `kid_fp32`; None needs its `kid_reason`.
     """
 
     psnr_mean_db: float
     psnr_worst_db: float
     uint8_difference: float
     kid_change: float | None = None
+    kid_fp32: float | None = None
     kid_reason: str | None = None
 
     def __post_init__(self) -> None:
