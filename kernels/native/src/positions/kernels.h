@@ -1,12 +1,68 @@
-// Convolutions and linear layers for few images: rows are (image, position) pairs.
+// Convolutions and linear layers for few images: the rows of the product are (image, anchor) pairs, its
+// columns the output channels (of all phases that share an anchor).
 
 #pragma once
 
+#include <stdint.h>
+
+#include "isa/activation.h"
 #include "isa/sets.h"
 
 namespace gk {
 
-struct PositionKernels {};
+// Anchors that meet the same taps. What two of their taps read is always equally far apart.
+struct PositionClass {
+  const int64_t* inputs;   // [rows] word of an image that the first tap reads
+  const int32_t* outputs;  // [rows][phases] output position, or -1 outside the map
+  const int64_t* steps;    // [taps] words from there to what this tap reads
+  const int32_t* taps;     // [tap_count] which taps, rising
+  int rows;
+  int tap_count;
+};
+
+enum class PositionStore : int { kFloats, kBfloats, kPlanes, kImages };
+
+// A word is 4 bytes of input: one float32 channel, or two bfloat16 channels.
+struct PositionLayer {
+  const PositionClass* classes;
+  int class_count;
+  // [groups][panels][taps][words][vectors of a panel], two channels in each lane for bfloat16.
+  const uint32_t* weights;
+  const float* shift;  // [groups][panels][vectors of a panel]
+  int groups;
+  int panels;
+  int vectors;  // of a panel: 1 or 2
+  int taps;
+  int words;    // of a group's channels at one position
+  int columns;  // of a group: phases * out_channels
+  int phases;
+  int out_channels;  // of a group
+  bool bfloat16;
+  Activation activation;
+  float alpha;
+  PositionStore store;
+  bool checked;  // whether numbers that are not finite are told
+  float scale;   // of PositionStore::kImages
+  float offset;
+  int64_t input_words;  // of an image
+  int64_t positions;    // of an output image
+};
+
+// A share of a layer's work on some images.
+struct PositionCall {
+  const uint32_t* input;
+  void* output;
+  int images;
+  int part;
+  int parts;
+  uint8_t* finite;
+};
+
+struct PositionKernels {
+  int lanes;      // of a vector
+  bool bfloat16;  // whether bfloat16 can be multiplied
+  void (*run)(const PositionLayer& layer, const PositionCall& call);
+};
 
 GK_DECLARE(PositionKernels, positions);
 

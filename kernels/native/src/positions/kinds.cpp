@@ -1,7 +1,150 @@
+// kind "positions_convolution": geometry_integers, in_channels, out_channels, groups, activation;
+// alpha, low, high; weight [*kernel, in / groups, out], shift [out] or none.
+
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "positions/grid.h"
+#include "positions/kernels.h"
+#include "positions/weights.h"
 #include "registry.h"
 
 namespace gk {
+namespace {
 
-Kinds positions_kinds() { return {nullptr, 0}; }
+constexpr int kMost = std::numeric_limits<int>::max();
+constexpr int kBlock = 32;  // channels of GK_PLAIN16 come in blocks
+
+class PositionsConvolution final : public Operation {
+ public:
+  PositionsConvolution(Description& description, const Target& target)
+      : kernels_(target.kernels.positions) {
+    const Geometry geometry = description.geometry();
+    const int in_channels = description.integer(1, kMost);
+    const int out_channels = description.integer(1, kMost);
+    const int groups = description.integer(1, kMost);
+    if (in_channels % groups != 0 || out_channels % groups != 0) {
+      description.refuse("channels are no multiples of the groups");
+    }
+    layer_.activation = description.activation();
+    layer_.alpha = static_cast<float>(description.number());
+    const double low = description.number();
+    const double high = description.number();
+    const int64_t weights =
+        static_cast<int64_t>(geometry.taps()) * (in_channels / groups) * out_channels;
+    PositionWeights source{};
+    source.weight = description.array(weights);
+    source.shift = description.optional_array(out_channels);
+    source.groups = groups;
+    source.in_channels = in_channels / groups;
+    source.out_channels = out_channels / groups;
+    source.bfloat16 = description.input(0).form == GK_PLAIN16;
+    source.merged = 1;
+    // A pair of channels must not reach into the next group.
+    if (source.bfloat16 && source.in_channels % 2 != 0) source.merged = groups % 2 == 0 ? 2 : groups;
+    check(description, target, geometry, in_channels, out_channels);
+    choose_store(description, low, high);
+
+    const Grid grid = source.out_channels < kernels_.lanes && groups == 1
+                          ? Grid::best(geometry, out_channels, kernels_.lanes)
+                          : Grid::plain(geometry);
+    pack(source, grid);
+    const int64_t words =
+        source.bfloat16 ? (in_channels + kBlock - 1) / kBlock * (kBlock / 2) : in_channels;
+    layer_.input_words = words * geometry.positions_in();
+    layer_.positions = geometry.positions_out();
+    lay_out(grid.classes(words));
+  }
+
+  void run(const Work& work) const override {
+    kernels_.run(layer_, {static_cast<const uint32_t*>(work.inputs[0]), work.outputs[0], work.images,
+                          work.part, work.parts, work.finite});
+  }
+  bool divisible() const override { return true; }
+  size_t weight_bytes() const override { return weights_.bytes() + shift_.bytes(); }
+
+ private:
+  void check(const Description& description, const Target& target, const Geometry& geometry,
+             int in_channels, int out_channels) const {
+    const gk_value& input = description.input(0);
+    const gk_value& output = description.output(0);
+    if (input.form != GK_PLAIN && input.form != GK_PLAIN16) {
+      description.refuse("the input is neither plain nor plain16");
+    }
+    if (input.form == GK_PLAIN16 && !kernels_.bfloat16) {
+      description.refuse(std::string("instruction set ") + target.kernels.name +
+                         " does not multiply bfloat16 (plain16): avx512_bf16 and amx do");
+    }
+    description.expect(input, static_cast<gk_form>(input.form), geometry.positions_in(),
+                       in_channels);
+    description.expect(output, static_cast<gk_form>(output.form), geometry.positions_out(),
+                       out_channels);
+  }
+
+  void choose_store(const Description& description, double low, double high) {
+    const gk_value& output = description.output(0);
+    layer_.checked = output.space == GK_OUTPUT;
+    switch (output.form) {
+      case GK_PLAIN:
+        layer_.store = PositionStore::kFloats;
+        return;
+      case GK_PLAIN16:
+        layer_.store = PositionStore::kBfloats;
+        return;
+      case GK_PLANES:
+        layer_.store = PositionStore::kPlanes;
+        return;
+      case GK_IMAGES:
+        layer_.store = PositionStore::kImages;
+        if (!(low < high)) description.refuse("low is not less than high");
+        layer_.scale = static_cast<float>(255.0 / (high - low));
+        layer_.offset = static_cast<float>(-low) * layer_.scale;
+        return;
+      default:
+        description.refuse("the output is none of plain, plain16, planes and images");
+    }
+  }
+
+  void pack(const PositionWeights& source, const Grid& grid) {
+    layer_.groups = source.packed_groups();
+    layer_.phases = grid.phases();
+    layer_.out_channels = source.out_channels * source.merged;
+    layer_.columns = source.columns(grid);
+    layer_.words = source.words();
+    layer_.taps = grid.taps();
+    layer_.bfloat16 = source.bfloat16;
+    layer_.vectors = layer_.columns <= kernels_.lanes ? 1 : 2;
+    const int width = layer_.vectors * kernels_.lanes;
+    layer_.panels = (layer_.columns + width - 1) / width;
+    weights_ = source.pack(grid, layer_.panels, width);
+    shift_ = source.pack_shift(grid, layer_.panels, width);
+    layer_.weights = weights_.data();
+    layer_.shift = shift_.data();
+  }
+
+  void lay_out(std::vector<GridClass> classes) {
+    grid_classes_ = std::move(classes);
+    for (const GridClass& from : grid_classes_) {
+      classes_.push_back({from.inputs.data(), from.outputs.data(), from.steps.data(),
+                          from.taps.data(), from.rows, static_cast<int>(from.taps.size())});
+    }
+    layer_.classes = classes_.data();
+    layer_.class_count = static_cast<int>(classes_.size());
+  }
+
+  const PositionKernels& kernels_;
+  PositionLayer layer_{};
+  Buffer<uint32_t> weights_;
+  Buffer<float> shift_;
+  std::vector<GridClass> grid_classes_;
+  std::vector<PositionClass> classes_;
+};
+
+constexpr Kind kKinds[] = {{"positions_convolution", make<PositionsConvolution>}};
+
+}  // namespace
+
+Kinds positions_kinds() { return {kKinds, 1}; }
 
 }  // namespace gk

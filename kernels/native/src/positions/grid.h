@@ -1,0 +1,58 @@
+// The output map as a grid of anchors, each with one or several neighbouring positions (phases), and
+// the anchors sorted by the taps that they meet.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "geometry.h"
+
+namespace gk {
+
+// One axis. Position anchor * phases + phase meets, at a tap of the grid, the kernel's tap
+// kernel_taps[tap][phase], or none (-1).
+struct GridAxis {
+  int phases = 1;
+  int output = 0;
+  std::vector<std::vector<int>> kernel_taps;
+  std::vector<std::vector<Meeting>> meetings;  // [anchor]
+
+  GridAxis(const Geometry& geometry, int axis, int phases);
+  int64_t meeting_count() const;
+};
+
+// Anchors that meet the same taps, rising.
+struct GridClass {
+  std::vector<int64_t> inputs;   // [rows] word that the first tap reads
+  std::vector<int32_t> outputs;  // [rows][phases] output position, or -1 outside the map
+  std::vector<int64_t> steps;    // [taps] words from there to what this tap reads
+  std::vector<int32_t> taps;
+  int rows = 0;
+};
+
+class Grid {
+ public:
+  // Phases that make the work least, where a vector has `lanes` and a position `channels`.
+  static Grid best(const Geometry& geometry, int channels, int lanes);
+  // Every position by itself.
+  static Grid plain(const Geometry& geometry);
+
+  int phases() const { return axes_[0].phases * axes_[1].phases * axes_[2].phases; }
+  int taps() const;
+  // The kernel's tap of a tap of the grid at a phase, or -1.
+  int kernel_tap(int tap, int phase) const;
+  // `words` are those of an input position.
+  std::vector<GridClass> classes(int64_t words) const;
+
+ private:
+  Grid(const Geometry& geometry, const std::array<int, 3>& phases);
+  // Vectors that are multiplied.
+  int64_t work(int channels, int lanes) const;
+
+  const Geometry geometry_;
+  std::array<GridAxis, 3> axes_;
+};
+
+}  // namespace gk

@@ -1,0 +1,120 @@
+// The product of a few rows and a few panels of columns, held in registers from the first tap to the
+// last. For positions/kernels.cpp only.
+
+#pragma once
+
+#include "isa/vector.h"
+#include "positions/kernels.h"
+
+namespace gk {
+namespace {
+
+constexpr int kMostRows = 12;
+constexpr int kMostPanels = 4;
+constexpr int kMostVectors = 2;
+// Sums that fit in the registers beside weights and an input.
+constexpr int kMostSums = GK_VECTOR_BYTES == 64 ? 24 : 12;
+
+struct Product {
+  const uint32_t* rows[kMostRows];  // what the first tap reads
+  const int64_t* steps;
+  const int32_t* taps;
+  int tap_count;
+  int words;
+  const uint32_t* weights;  // of the first panel
+  int64_t panel_words;
+  const float* shift;
+  float* sums;  // [rows][panels * vectors * lanes]
+};
+
+struct Float32 {
+  GK_INLINE static Vector multiply(const uint32_t* input, Vector weights, Vector sum) {
+    return multiply_add(broadcast(*reinterpret_cast<const float*>(input)), weights, sum);
+  }
+};
+
+#if defined(__AVX512BF16__)
+struct Bfloat16 {
+  GK_INLINE static Vector multiply(const uint32_t* input, Vector weights, Vector sum) {
+    return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(*input),
+                                    (__m512bh)weights);
+  }
+};
+#endif
+
+// One chain of sums an element, taps and channels rising: the same bits in every tile.
+template <class Type, int kRows, int kPanels, int kVectors>
+void multiply(const Product& product) {
+  constexpr int kWidth = kVectors * kVector;
+  Vector sums[kRows][kPanels][kVectors];
+  GK_UNROLL for (int p = 0; p < kPanels; ++p) {
+    GK_UNROLL for (int v = 0; v < kVectors; ++v) {
+      const Vector shift = load(product.shift + p * kWidth + v * kVector);
+      GK_UNROLL for (int r = 0; r < kRows; ++r) sums[r][p][v] = shift;
+    }
+  }
+  const uint32_t* rows[kRows];
+  GK_UNROLL for (int r = 0; r < kRows; ++r) rows[r] = product.rows[r];
+  const int words = product.words;
+  for (int t = 0; t < product.tap_count; ++t) {
+    const int64_t step = product.steps[t];
+    const float* from = reinterpret_cast<const float*>(product.weights) +
+                        static_cast<int64_t>(product.taps[t]) * words * kWidth;
+    for (int64_t k = step; k < step + words; ++k, from += kWidth) {
+      Vector weights[kPanels][kVectors];
+      GK_UNROLL for (int p = 0; p < kPanels; ++p) {
+        GK_UNROLL for (int v = 0; v < kVectors; ++v) {
+          weights[p][v] = load(from + p * product.panel_words + v * kVector);
+        }
+      }
+      GK_UNROLL for (int r = 0; r < kRows; ++r) {
+        GK_UNROLL for (int p = 0; p < kPanels; ++p) {
+          GK_UNROLL for (int v = 0; v < kVectors; ++v) {
+            sums[r][p][v] = Type::multiply(rows[r] + k, weights[p][v], sums[r][p][v]);
+          }
+        }
+      }
+    }
+  }
+  GK_UNROLL for (int r = 0; r < kRows; ++r) {
+    GK_UNROLL for (int p = 0; p < kPanels; ++p) {
+      GK_UNROLL for (int v = 0; v < kVectors; ++v) {
+        store(product.sums + (r * kPanels + p) * kWidth + v * kVector, sums[r][p][v]);
+      }
+    }
+  }
+}
+
+template <class Type, int kPanels, int kVectors, int kRows = 1>
+GK_INLINE void multiply_rows(int rows, const Product& product) {
+  if constexpr (kRows <= kMostRows && kRows * kPanels * kVectors <= kMostSums) {
+    if (rows == kRows) return multiply<Type, kRows, kPanels, kVectors>(product);
+    multiply_rows<Type, kPanels, kVectors, kRows + 1>(rows, product);
+  }
+}
+
+template <class Type>
+void multiply_any(int rows, int panels, int vectors, const Product& product) {
+  if (vectors == 1) return multiply_rows<Type, 1, 1>(rows, product);
+  if (panels == 4) return multiply_rows<Type, 4, 2>(rows, product);
+  if (panels == 2) return multiply_rows<Type, 2, 2>(rows, product);
+  multiply_rows<Type, 1, 2>(rows, product);
+}
+
+// Rows of a tile where `vectors` are those of a panel.
+GK_INLINE int most_rows(int vectors) {
+  const int fit = kMostSums / vectors;
+  return fit < kMostRows ? fit : kMostRows;
+}
+
+// Panels that are worked on side by side: more chains and streams where rows are few.
+GK_INLINE int panels_beside(int rows, int vectors, int left) {
+  if (vectors == 1) return 1;
+  for (int panels = kMostPanels; panels > 1; panels /= 2) {
+    if (panels <= left && rows * panels * vectors <= kMostSums) return panels;
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace gk

@@ -1,0 +1,102 @@
+// From the sums of a row to the output: activation, conversion, place. For positions/kernels.cpp only.
+
+#pragma once
+
+#include "isa/activate.h"
+#include "isa/vector.h"
+#include "positions/bfloat16.h"
+#include "positions/kernels.h"
+
+namespace gk {
+namespace {
+
+GK_INLINE bool is_finite(float value) { return value - value == 0.0f; }
+
+// As engine.images.to_uint8, which rounds after the product: so the compiler must not fuse it.
+GK_INLINE Vector to_levels(Vector value, float scale, float offset) {
+  Vector scaled = value * broadcast(scale);
+#if defined(__x86_64__)
+  asm("" : "+v"(scaled));
+#else
+  asm("" : "+w"(scaled));
+#endif
+  scaled = at_most(at_least(scaled + broadcast(offset), Vector{}), broadcast(255.0f));
+  // The lowest bits of 1.5 * 2^23 + x are x, rounded to the nearest even.
+  return scaled + broadcast(12582912.0f);
+}
+
+GK_INLINE uint8_t level_of(float sum) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &sum, 4);
+  return static_cast<uint8_t>(bits);
+}
+
+// Activates `count` floats, a multiple of the lanes, in place.
+void activate_all(const PositionLayer& layer, float* sums, int count) {
+  if (layer.activation == Activation::kNone) return;
+  for (int i = 0; i < count; i += kVector) {
+    store(sums + i, activate(layer.activation, layer.alpha, load(sums + i)));
+  }
+}
+
+bool all_finite(const float* values, int count) {
+  float sum = 0.0f;
+  for (int i = 0; i < count; ++i) sum += values[i] - values[i];
+  return is_finite(sum);
+}
+
+// Stores `count` channels from `channel` on of one output position. `levels` is what to_levels makes
+// of `values`, for images only.
+void store_channels(const PositionLayer& layer, void* image, int64_t position, int channel,
+                    int count, const float* values, const float* levels) {
+  const int channels = layer.groups * layer.out_channels;
+  switch (layer.store) {
+    case PositionStore::kFloats: {
+      float* to = static_cast<float*>(image) + position * channels + channel;
+      __builtin_memcpy(to, values, count * sizeof(float));
+      return;
+    }
+    case PositionStore::kBfloats: {
+      const int padded = (channels + 31) / 32 * 32;
+      uint16_t* to = static_cast<uint16_t*>(image) + position * padded + channel;
+      for (int c = 0; c < count; ++c) to[c] = to_bfloat16(values[c]);
+      if (channel + count == channels) {
+        for (int c = count; c < padded - channel; ++c) to[c] = 0;
+      }
+      return;
+    }
+    case PositionStore::kPlanes: {
+      float* to = static_cast<float*>(image) + channel * layer.positions + position;
+      for (int c = 0; c < count; ++c) to[c * layer.positions] = values[c];
+      return;
+    }
+    case PositionStore::kImages: {
+      uint8_t* to = static_cast<uint8_t*>(image) + position * channels + channel;
+      for (int c = 0; c < count; ++c) to[c] = level_of(levels[c]);
+      return;
+    }
+  }
+}
+
+// Stores columns first .. first + count - 1 of a group's row.
+void store_row(const PositionLayer& layer, void* image, const int32_t* outputs, int group, int first,
+               int count, const float* values, const float* levels, uint8_t* finite) {
+  for (int column = first; column < first + count;) {
+    const int phase = column / layer.out_channels;
+    const int channel = column - phase * layer.out_channels;
+    const int left = first + count - column;
+    const int run = left < layer.out_channels - channel ? left : layer.out_channels - channel;
+    const int at = column - first;
+    column += run;
+    if (outputs[phase] < 0) continue;
+    // Other workers may clear the same flag.
+    if (layer.checked && !all_finite(values + at, run)) {
+      __atomic_store_n(finite, uint8_t{0}, __ATOMIC_RELAXED);
+    }
+    store_channels(layer, image, outputs[phase], group * layer.out_channels + channel, run,
+                   values + at, levels + at);
+  }
+}
+
+}  // namespace
+}  // namespace gk
