@@ -112,6 +112,7 @@ def _load(file: Path) -> ctypes.CDLL:
         "gk_new": (network, (ctypes.POINTER(COptions),)),
         "gk_free": (None, (network,)),
         "gk_add": (ctypes.c_int32, (network, ctypes.POINTER(COperation))),
+        "gk_granularity": (ctypes.c_int32, (network, ctypes.c_int32)),
         "gk_schedule": (ctypes.c_int32, (network, ctypes.POINTER(CItem), ctypes.c_int32)),
         "gk_run": (
             ctypes.c_int32,

@@ -169,8 +169,18 @@ class Network:
                 self._arguments[value.space, value.offset] = value
         return number
 
+    def granularity(self, operation: int) -> int:
+        """Rows of an operation that go together: items begin and end at multiples, or at the end.
+
+        Raises ValueError for an operation that there is not.
+        """
+        rows: int = self._library.gk_granularity(self._open(), operation)
+        if rows < 0:
+            raise self._failure()
+        return rows
+
     def schedule(self, items: Sequence[Item]) -> None:
-        """Set the order of work. Raises ValueError for rows that an operation does not have."""
+        """Set the order of work. Raises ValueError for rows that it cannot run."""
         packed = (CItem * len(items))(*[CItem(i.operation, i.begin, i.end) for i in items])
         if self._library.gk_schedule(self._open(), packed, len(items)) < 0:
             raise self._failure()

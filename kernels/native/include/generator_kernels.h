@@ -94,6 +94,10 @@ GK_API void gk_free(gk_network* network);
 // Adds an operation and packs its weights; gives its number.
 GK_API int32_t gk_add(gk_network* network, const gk_operation* operation);
 
+// The rows of an operation that go together: bands begin at multiples of this number, and end at one
+// or at the last row. 1 unless the operation's file says otherwise.
+GK_API int32_t gk_granularity(const gk_network* network, int32_t operation);
+
 // The order of work. Without it, operations run whole, in the order in which they were added.
 GK_API int32_t gk_schedule(gk_network* network, const gk_item* items, int32_t count);
 

@@ -57,6 +57,10 @@ int32_t gk_schedule(gk_network* network, const gk_item* items, int32_t count) {
   });
 }
 
+int32_t gk_granularity(const gk_network* network, int32_t operation) {
+  return guarded<int32_t>(-1, [&] { return network->network.granularity(operation); });
+}
+
 int32_t gk_run(gk_network* network, int64_t images, const void* const* inputs,
                void* const* outputs, uint8_t* finite) {
   return guarded<int32_t>(-1, [&] {

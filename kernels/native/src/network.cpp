@@ -77,6 +77,12 @@ void Network::schedule(const gk_item* items, int count) {
         item.end > steps_[item.operation].operation->rows()) {
       throw std::invalid_argument("item " + std::to_string(i) + " names no rows of an operation");
     }
+    const int step = granularity(item.operation);
+    if (item.begin % step ||
+        (item.end % step && item.end != steps_[item.operation].operation->rows())) {
+      throw std::invalid_argument("item " + std::to_string(i) + " begins or ends within " +
+                                  std::to_string(step) + " rows that go together");
+    }
   }
   items_.assign(items, items + count);
 }
@@ -161,6 +167,13 @@ void Network::run_team(int64_t images, const Arguments& arguments) {
       }
     }
   });
+}
+
+int Network::granularity(int operation) const {
+  if (operation < 0 || operation >= static_cast<int>(steps_.size())) {
+    throw std::invalid_argument("there is no operation " + std::to_string(operation));
+  }
+  return steps_[operation].operation->granularity();
 }
 
 int64_t Network::weight_bytes() const {

@@ -22,6 +22,7 @@ class Network {
   int add(const gk_operation& operation);
   void schedule(const gk_item* items, int count);
   void run(int64_t images, const void* const* inputs, void* const* outputs, uint8_t* finite);
+  int granularity(int operation) const;
   int64_t weight_bytes() const;
   int64_t workspace_bytes() const;
 

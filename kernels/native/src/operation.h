@@ -33,6 +33,8 @@ class Operation {
 
   // Rows of the outermost axis of the output; 1 where it runs whole.
   virtual int rows() const { return 1; }
+  // Bands begin at multiples of this, and end at one or at the last row.
+  virtual int granularity() const { return 1; }
   // Whether several workers can share one call (Work::parts above 1).
   virtual bool divisible() const { return false; }
   virtual size_t scratch_bytes() const { return 0; }
