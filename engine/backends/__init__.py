@@ -14,6 +14,7 @@ _CLASSES = {
     "onnxruntime": ("engine.backends.onnxruntime", "OnnxRuntimeBackend"),
     "tensorrt": ("engine.backends.tensorrt", "TensorRTBackend"),
     "triton": ("engine.backends.triton", "TritonBackend"),
+    "torch": ("engine.backends.torch", "TorchBackend"),
     "numpy": ("engine.backends.numpy", "NumpyBackend"),
     "null": ("engine.backends.null", "NullBackend"),
 }
@@ -22,7 +23,7 @@ _CLASSES = {
 _PREFERENCE: dict[ArtifactKind, tuple[str, ...]] = {
     "checkpoint": ("eager",),
     "onnx": ("onnxruntime", "eager"),
-    "gen": ("triton", "numpy"),
+    "gen": ("triton", "torch", "numpy"),
     "plan": ("tensorrt",),
     "spec": ("null",),
 }

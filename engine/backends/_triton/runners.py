@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from engine.backends._triton import pointwise, torch_ops
+from engine.backends._torch import operations
+from engine.backends._triton import pointwise
 from engine.backends._triton.context import Context, Runner
 from engine.backends._triton.recurrent import recurrent
 from engine.core.errors import ArtifactError
@@ -91,14 +92,14 @@ def _by_torch(
 ) -> None:
     """Compute in float32, and note that it is no fused kernel."""
     where = f"{operation.kind} {operation.name!r}"
-    function = torch_ops.FUNCTIONS.get(type(operation))
+    function = operations.FUNCTIONS.get(type(operation))
     if function is None:
         raise ArtifactError(f"{where} cannot run on Triton: {reason}")
     note = f"{where} runs through torch: {reason}"
     if note not in context.notes:
         context.notes.append(note)
     wide = [value.float() if value.is_floating_point() else value for value in values]
-    out.copy_(function(operation, context, *wide))
+    out.copy_(function(operation, context.put, *wide))
 
 
 def _nothing() -> None:
