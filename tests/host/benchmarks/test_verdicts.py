@@ -121,6 +121,9 @@ def test_peers_of_another_version_or_setting_are_no_references() -> None:
     newer = replace(b, machine=replace(b.machine, versions=(("torch", "2.14.0"),)))
     (verdict,) = compare(a, newer, METHOD)
     assert verdict.references == ("matmul",)
+    ours = (*b.machine.versions, ("generator-engine", "9.9.9"))
+    (verdict,) = compare(a, replace(b, machine=replace(b.machine, versions=ours)), METHOD)
+    assert len(verdict.references) == 5
     other = b.cases[0]
     eager = replace(other.contestants[1], settings="channels last")
     changed = replace(other, contestants=(other.contestants[0], eager, *other.contestants[2:]))

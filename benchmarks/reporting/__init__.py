@@ -1,0 +1,1 @@
+"""How results are shown: plots, tables, the page and the README's section."""

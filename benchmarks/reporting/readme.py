@@ -1,0 +1,139 @@
+"""The README's section: made from results, put between two markers, and checked against them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.markdown import table
+from benchmarks.ratios import best, headline, matmul_share, rate, speedup, timed
+from benchmarks.reporting import tables, words
+from benchmarks.reporting.bundle import Bundle
+from benchmarks.results import Case
+from engine.core.errors import OptionError
+
+BEGIN = "<!-- benchmarks:begin -->"
+END = "<!-- benchmarks:end -->"
+_MOST_REASONS = 6
+
+
+def section(found: Sequence[Bundle]) -> str:
+    """Machine, conditions and tables of each bundle, as Markdown."""
+    parts = []
+    for bundle in found:
+        parts.append(f"{words.machine(bundle.machine)}; {words.versions(bundle.machine)}.")
+        parts.append("; ".join(words.conditions(bundle)) + ".")
+        for made in (_models, _layers, _against_yardsticks, _not_measured):
+            text = made(bundle)
+            if text:
+                parts.append(text)
+    return "\n\n".join(parts)
+
+
+def spliced(readme: str, text: str) -> str:
+    """The README with `text` between its markers. Raises OptionError where they are missing."""
+    begin, end = readme.find(BEGIN), readme.find(END)
+    if begin < 0 or end < begin or readme.count(BEGIN) + readme.count(END) != 2:
+        raise OptionError(f"the README needs one line {BEGIN} and, after it, one line {END}")
+    return f"{readme[: begin + len(BEGIN)]}\n{text}\n{readme[end:]}"
+
+
+def difference(readme: str, text: str) -> list[str]:
+    """Lines in which the README and `text` differ, as a diff; none where they agree."""
+    lines = difflib.unified_diff(
+        readme.splitlines(),
+        spliced(readme, text).splitlines(),
+        "README",
+        "results",
+        n=0,
+        lineterm="",
+    )
+    return list(lines)
+
+
+def _models(bundle: Bundle) -> str:
+    cases = [case for case in bundle.of("model") if case.output == "uint8"]
+    if not cases:
+        return ""
+    head = (
+        *("model", "n", "precision", "images/s", "best peer", "x best peer", "of matmul"),
+        *("PSNR dB, mean / worst", "KID change"),
+    )
+    rows = [_model(case) for case in sorted(cases, key=_order)]
+    return table(head, rows, right=(1, 3, 5, 6, 7, 8))
+
+
+def _order(case: Case) -> tuple[str, str, int]:
+    return case.name, case.precision, case.batch
+
+
+def _model(case: Case) -> tuple[str, ...]:
+    ours, peer = best(case, "ours"), best(case, "peer")
+    return (
+        case.name,
+        f"{case.batch:,}",
+        case.precision,
+        words.number(rate(case, ours).median) if ours else "not measured",
+        f"{peer.name} {words.number(rate(case, peer).median)}" if peer else "not measured",
+        words.with_spread(speedup(ours, peer)) if ours and peer else words.NOTHING,
+        words.percent(matmul_share(case, ours)) if ours else words.NOTHING,
+        words.psnr(ours.image_cost) if ours else words.NOTHING,
+        words.kid(ours.image_cost) if ours else words.NOTHING,
+    )
+
+
+def _layers(bundle: Bundle) -> str:
+    """The suite in a line for each precision: how many, the median, the worst and the best."""
+    lines = []
+    cases = bundle.of("layer")
+    for precision in dict.fromkeys(case.precision for case in cases):
+        ratios = {
+            case.name: found[2].median
+            for case in cases
+            if case.precision == precision and (found := headline(case))
+        }
+        if ratios:
+            worst, top = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
+            lines.append(
+                f"Layer suite, {precision}, {len(ratios)} transposed convolutions: "
+                f"{np.median(list(ratios.values())):.2f}x the best peer in the median, "
+                f"{ratios[worst]:.2f}x in the worst case ({worst}), {ratios[top]:.2f}x in the best "
+                f"({top})."
+            )
+    return "\n".join(lines)
+
+
+def _against_yardsticks(bundle: Bundle) -> str:
+    """Stages that have a yardstick, and memory."""
+    rows = []
+    for case in bundle.of("stage"):
+        yardstick = best(case, "yardstick")
+        for one in timed(case, "ours"):
+            if yardstick:
+                times = speedup(yardstick, one)
+                figure = f"{words.with_spread(times, 'x')} the time of {yardstick.name}"
+            elif one.peak_bytes is not None:
+                figure = f"{one.peak_bytes / 1e6:,.0f} MB above the model"
+            else:
+                continue
+            rows.append(
+                (case.name, case.stage, f"{case.batch:,}", case.precision, one.name, figure)
+            )
+    if not rows:
+        return ""
+    return table(("model", "stage", "n", "precision", "what", "measured"), rows, right=(2,))
+
+
+def _not_measured(bundle: Bundle) -> str:
+    absent = tables.not_measured(bundle).rows
+    if not absent:
+        return ""
+    lines = [f"{what} ({count} cases): {why}" for what, why, count, _ in absent[:_MOST_REASONS]]
+    more = len(absent) - _MOST_REASONS
+    if more > 0:
+        lines.append(
+            f"and {more} more reasons, on the page that `python -m benchmarks.report` makes"
+        )
+    return "Not measured: " + "; ".join(lines) + "."
