@@ -2,11 +2,61 @@
 
 #pragma once
 
+#include <stdint.h>
+
+#include "isa/activation.h"
 #include "isa/sets.h"
 
 namespace gk {
 
-struct LaneKernels {};
+// One factor pair of a product: rows of images, and a panel of weights.
+struct LaneTerm {
+  const float* rows;   // [depth][row_stride], the first lane wanted
+  const float* panel;  // the whole panel: [block][panel_depth][width of the block]
+};
+
+// columns[j][lane] = activation(shift[j] + sum over terms and depth of weight * rows), on some lanes.
+// Panels have their columns in blocks (lanes/blocks.h). The order of the sum is that of the terms, in
+// each of them that of the depth.
+struct LaneProduct {
+  const LaneTerm* terms;
+  int term_count;
+  int panel_depth;  // of which `depth` are summed, from `first_depth` on
+  int first_depth;
+  int depth;
+  int64_t row_stride;
+  float* const* columns;  // of the whole panel; aligned to a vector
+  int column_count;
+  int first_block;
+  int last_block;      // exclusive
+  int vectors;         // 1 .. most_vectors
+  const float* shift;  // [column_count], or null: add to what the columns hold
+  bool finish;         // the last part of the sum: apply the activation
+  Activation activation;
+  float alpha;
+};
+
+// One tile of Winograd's F(4, 2) along some of two axes: 5 points along such an axis, else 1.
+struct LaneTile {
+  const float* const* sources;  // [points]: rows of the input tile [channel][source_stride], or null
+  int64_t source_stride;
+  float* const* targets;  // [outputs]: rows of the output tile [channel][target_stride], or null
+  int64_t target_stride;
+  float* points;  // [point][channel][vectors]
+  int64_t point_stride;
+  int channels;
+  int vectors;
+  const float* shift;  // [channels], or null
+  Activation activation;
+  float alpha;
+};
+
+struct LaneKernels {
+  int vector;        // images of a vector
+  int most_vectors;  // of a product
+  int widest;        // columns of a block
+  void (*multiply)(const LaneProduct& product);
+};
 
 GK_DECLARE(LaneKernels, lanes);
 

@@ -1,0 +1,34 @@
+// Outputs along one axis, by which inputs they read through which taps.
+
+#pragma once
+
+#include <vector>
+
+#include "geometry.h"
+
+namespace gk::lanes {
+
+// One input position, and the key of the taps through which the members of a run read it.
+struct Read {
+  int key;
+  int input;
+};
+
+// Neighbouring outputs that read the same inputs, so that they can be columns of one product.
+struct Run {
+  int first;
+  int members;
+  std::vector<Read> reads;
+};
+
+struct Axis {
+  // A key: the tap of each member.
+  std::vector<std::vector<int>> keys;
+  // Runs that have as many members and the same keys, in order of their outputs.
+  std::vector<std::vector<Run>> classes;
+};
+
+// At most `most` members a run.
+Axis find_runs(const Geometry& geometry, int axis, int most);
+
+}  // namespace gk::lanes
