@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(__x86_64__)
@@ -39,6 +40,35 @@ GK_INLINE void store_unaligned(float* to, Vector value) {
   *reinterpret_cast<Unaligned*>(to) = value;
 }
 GK_INLINE Vector broadcast(float value) { return value - Vector{}; }
+// The first `count` of a vector's numbers, 1 .. kVector; the others read as zero and are not stored.
+GK_INLINE Vector load_some(const float* from, int count) {
+  float numbers[kVector] = {};
+  __builtin_memcpy(numbers, from, sizeof(float) * static_cast<size_t>(count));
+  return load_unaligned(numbers);
+}
+GK_INLINE void store_some(float* to, Vector value, int count) {
+  float numbers[kVector];
+  store_unaligned(numbers, value);
+  __builtin_memcpy(to, numbers, sizeof(float) * static_cast<size_t>(count));
+}
+// The same with `stride` floats from one number to the next; 0 repeats the first.
+GK_INLINE Vector load_strided(const float* from, int64_t stride, int count) {
+  if (stride == 0) return broadcast(*from);
+  if (stride == 1) return count == kVector ? load_unaligned(from) : load_some(from, count);
+  Vector value = {};
+  for (int i = 0; i < count; ++i) value[i] = from[i * stride];
+  return value;
+}
+GK_INLINE void store_strided(float* to, int64_t stride, Vector value, int count) {
+  if (stride == 1) {
+    if (count == kVector) return store_unaligned(to, value);
+    return store_some(to, value, count);
+  }
+  for (int i = 0; i < count; ++i) to[i * stride] = value[i];
+}
+GK_INLINE Integers bits_of(Vector value) { return reinterpret_cast<Integers>(value); }
+GK_INLINE Vector of_bits(Integers bits) { return reinterpret_cast<Vector>(bits); }
+GK_INLINE Integers integers(int32_t value) { return value - Integers{}; }
 // a * b + c, fused where the instruction set can.
 GK_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return a * b + c; }
 GK_INLINE Vector select(Integers condition, Vector yes, Vector no) {
@@ -47,6 +77,29 @@ GK_INLINE Vector select(Integers condition, Vector yes, Vector no) {
 // NaN in `value` stays: comparisons with it are false.
 GK_INLINE Vector at_least(Vector value, Vector low) { return select(value < low, low, value); }
 GK_INLINE Vector at_most(Vector value, Vector high) { return select(value > high, high, value); }
+// numpy's maximum and minimum: NaN on either side wins.
+GK_INLINE Vector larger(Vector a, Vector b) { return select((a > b) | (a != a), a, b); }
+GK_INLINE Vector smaller(Vector a, Vector b) { return select((a < b) | (a != a), a, b); }
+GK_INLINE Vector magnitude(Vector value) { return of_bits(bits_of(value) & 0x7fffffff); }
+GK_INLINE Vector square_root(Vector value) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(0xffff, value);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(value);
+#else
+  for (int i = 0; i < kVector; ++i) value[i] = __builtin_sqrtf(value[i]);
+  return value;
+#endif
+}
+// A product that is rounded by itself, whatever it is added to.
+GK_INLINE Vector rounded(Vector product) {
+#if defined(__clang__)
+  asm("" : "+x"(product));
+  return product;
+#else
+  return __builtin_assoc_barrier(product);
+#endif
+}
 
 }  // namespace
 }  // namespace gk

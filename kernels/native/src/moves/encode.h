@@ -1,0 +1,135 @@
+// A panel [image][number] into any form. For moves/kernels.cpp only.
+
+#pragma once
+
+#include "moves/decode.h"
+
+namespace gk {
+namespace {
+
+void scatter_lanes(const float* panel, int count, int images, float* to, int64_t stride) {
+  for (int image = 0; image < images; image += kVector) {
+    for (int number = 0; number < count; number += kVector) {
+      Vector rows[kVector];
+      GK_UNROLL
+      for (int i = 0; i < kVector; ++i) {
+        rows[i] = load_unaligned(panel + (image + i) * kPanelStride + number);
+      }
+      transpose(rows);
+      const int left = count - number < kVector ? count - number : kVector;
+      for (int i = 0; i < left; ++i) store_unaligned(to + (number + i) * stride + image, rows[i]);
+    }
+  }
+}
+
+void encode_lanes(const Conversion& plan, const Extent& at, const float* panel, float* to) {
+  const int64_t first = at.position * plan.channels + at.channel;
+  scatter_lanes(panel, at.numbers(), at.images, to + first * plan.capacity + at.first_image,
+                plan.capacity);
+}
+
+void encode_blocks(const Conversion& plan, const Extent& at, const float* panel, uint16_t* to) {
+  const bool rows = plan.to_form == GK_ROWS;
+  const int64_t blocks = blocks_of(plan.channels);
+  const int64_t image_stride = rows ? 32 : plan.positions * blocks * 32;
+  const int64_t block_stride = rows ? int64_t{32} * plan.capacity : 32;
+  for (int image = 0; image < at.images; ++image) {
+    uint16_t* target = to + (at.first_image + image) * image_stride;
+    for (int position = 0; position < at.positions; ++position) {
+      const float* from = panel + image * kPanelStride + position * at.channels;
+      for (int channel = 0; channel < at.channels; channel += 32) {
+        const int64_t block = (at.position + position) * blocks + (at.channel + channel) / 32;
+        const int left = at.channels - channel;
+        float padded[32] = {};
+        if (left < 32) {
+          __builtin_memcpy(padded, from + channel, sizeof(float) * static_cast<size_t>(left));
+        }
+        const float* numbers = left < 32 ? padded : from + channel;
+        for (int i = 0; i < 32; i += kVector) {
+          store_bfloat16(target + block * block_stride + i, load_unaligned(numbers + i));
+        }
+      }
+    }
+  }
+}
+
+void encode_plain(const Conversion& plan, const Extent& at, const float* panel, float* to) {
+  const int64_t first = at.position * plan.channels + at.channel;
+  for (int image = 0; image < at.images; ++image) {
+    const int64_t start = (at.first_image + image) * plan.positions * plan.channels + first;
+    __builtin_memcpy(to + start, panel + image * kPanelStride,
+                     sizeof(float) * static_cast<size_t>(at.numbers()));
+  }
+}
+
+void encode_planes(const Conversion& plan, const Extent& at, const float* panel, float* to) {
+  const int across = planar(plan) ? 1 : at.channels;
+  for (int image = 0; image < at.images; ++image) {
+    const int64_t start = (at.first_image + image) * plan.positions * plan.channels;
+    for (int channel = 0; channel < at.channels; ++channel) {
+      float* plane = to + start + (at.channel + channel) * plan.positions + at.position;
+      const float* from =
+          panel + image * kPanelStride + (across == 1 ? channel * at.positions : channel);
+      for (int i = 0; i < at.positions; ++i) plane[i] = from[i * across];
+    }
+  }
+}
+
+// engine.images.to_uint8: adding 1.5 * 2^23 leaves the nearest even integer in the lowest bits.
+// NaN is 0.
+GK_INLINE Integers to_uint8(Vector value, Vector scale, Vector offset) {
+  Vector level = rounded(value * scale) + offset;
+  level = at_most(at_least(level, Vector{}), broadcast(255.0f));
+  level = select(level == level, level, Vector{});
+  return bits_of(level + broadcast(12582912.0f)) & 0xff;
+}
+
+void encode_images(const Conversion& plan, const Extent& at, const float* panel, uint8_t* to) {
+  typedef uint8_t Bytes __attribute__((vector_size(kVector), aligned(1), may_alias));
+  const int64_t first = at.position * plan.channels + at.channel;
+  const Vector scale = broadcast(plan.scale), offset = broadcast(plan.offset);
+  for (int image = 0; image < at.images; ++image) {
+    const float* from = panel + image * kPanelStride;
+    uint8_t* target = to + (at.first_image + image) * plan.positions * plan.channels + first;
+    int i = 0;
+    for (; i + kVector <= at.numbers(); i += kVector) {
+      const Integers levels = to_uint8(load_unaligned(from + i), scale, offset);
+      *reinterpret_cast<Bytes*>(target + i) = __builtin_convertvector(levels, Bytes);
+    }
+    if (i == at.numbers()) continue;
+    const Integers levels = to_uint8(load_some(from + i, at.numbers() - i), scale, offset);
+    for (int j = 0; i + j < at.numbers(); ++j) target[i + j] = static_cast<uint8_t>(levels[j]);
+  }
+}
+
+// A number less itself is zero, or NaN if it is not finite; NaN stays in a sum.
+bool all_finite(const float* numbers, int count) {
+  Vector sum = {};
+  for (int i = 0; i < count; i += kVector) {
+    const int left = count - i < kVector ? count - i : kVector;
+    const Vector value = load_strided(numbers + i, 1, left);
+    sum += value - value;
+  }
+  bool finite = true;
+  for (int i = 0; i < kVector; ++i) finite = finite && sum[i] == 0.0f;
+  return finite;
+}
+
+void encode(const Conversion& plan, const Extent& at, const float* panel, void* to) {
+  switch (plan.to_form) {
+    case GK_LANES:
+      return encode_lanes(plan, at, panel, static_cast<float*>(to));
+    case GK_ROWS:
+    case GK_PLAIN16:
+      return encode_blocks(plan, at, panel, static_cast<uint16_t*>(to));
+    case GK_PLAIN:
+      return encode_plain(plan, at, panel, static_cast<float*>(to));
+    case GK_PLANES:
+      return encode_planes(plan, at, panel, static_cast<float*>(to));
+    default:
+      return encode_images(plan, at, panel, static_cast<uint8_t*>(to));
+  }
+}
+
+}  // namespace
+}  // namespace gk
