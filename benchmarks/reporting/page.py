@@ -25,7 +25,7 @@ _READING = (
 )
 _STYLE = """
 :root { color-scheme: light; }
-body { margin: 0 auto; max-width: 1080px; padding: 32px 24px 64px; background: #fff;
+body { margin: 0 auto; max-width: 1200px; padding: 32px 24px 64px; background: #fff;
   color: #22303a; font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 h1 { font-size: 26px; margin: 0 0 4px; }
 h2 { font-size: 19px; margin: 40px 0 8px; padding-top: 12px; border-top: 1px solid #d5dade; }
@@ -40,10 +40,10 @@ details { margin: 6px 0 12px; }
 summary { cursor: pointer; color: #17608f; font-size: 13.5px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: 3px 12px 3px 0; white-space: nowrap; }
-th { color: #6b7880; font-weight: 600; border-bottom: 1px solid #d5dade; }
+th, td { text-align: left; vertical-align: bottom; padding: 3px 10px 3px 0; white-space: nowrap; }
+th { white-space: normal; color: #6b7880; font-weight: 600; border-bottom: 1px solid #d5dade; }
 td { border-bottom: 1px solid #eef0f2; }
-td.wraps { white-space: normal; min-width: 240px; }
+td.wraps { white-space: normal; min-width: 200px; }
 th.number, td.number { text-align: right; }
 tr.ours td { font-weight: 600; }
 """

@@ -77,7 +77,7 @@ def _model(case: Case) -> tuple[str, ...]:
         case.precision,
         words.number(rate(case, ours).median) if ours else "not measured",
         f"{peer.name} {words.number(rate(case, peer).median)}" if peer else "not measured",
-        words.with_spread(speedup(ours, peer)) if ours and peer else words.NOTHING,
+        words.ratio(speedup(ours, peer)) if ours and peer else words.NOTHING,
         words.percent(matmul_share(case, ours)) if ours else words.NOTHING,
         words.psnr(ours.image_cost) if ours else words.NOTHING,
         words.kid(ours.image_cost) if ours else words.NOTHING,
@@ -112,8 +112,7 @@ def _against_yardsticks(bundle: Bundle) -> str:
         yardstick = best(case, "yardstick")
         for one in timed(case, "ours"):
             if yardstick:
-                times = speedup(yardstick, one)
-                figure = f"{words.with_spread(times, 'x')} the time of {yardstick.name}"
+                figure = f"{words.ratio(speedup(yardstick, one))} x the time of {yardstick.name}"
             elif one.peak_bytes is not None:
                 figure = f"{one.peak_bytes / 1e6:,.0f} MB above the model"
             else:
@@ -130,10 +129,10 @@ def _not_measured(bundle: Bundle) -> str:
     absent = tables.not_measured(bundle).rows
     if not absent:
         return ""
-    lines = [f"{what} ({count} cases): {why}" for what, why, count, _ in absent[:_MOST_REASONS]]
+    lines = [f"{what} ({count}): {why}" for what, why, count, _ in absent[:_MOST_REASONS]]
     more = len(absent) - _MOST_REASONS
     if more > 0:
         lines.append(
             f"and {more} more reasons, on the page that `python -m benchmarks.report` makes"
         )
-    return "Not measured: " + "; ".join(lines) + "."
+    return "Not measured (cases): " + "; ".join(lines) + "."

@@ -25,7 +25,8 @@ def contestants(cases: Sequence[Case]) -> Table:
     """Everybody in these cases, case by case, the fastest first."""
     head = (
         *("n", "precision", "output", "contestant", "samples/s", "x best peer", "of matmul"),
-        *("PSNR dB, mean / worst", "uint8 steps", "KID change", "batch", "batch sweep, samples/s"),
+        *("PSNR dB, mean / worst", "uint8 steps", "KID change", "error"),
+        *("batch", "batch sweep, samples/s"),
     )
     rows: list[tuple[str, ...]] = []
     ours: list[int] = []
@@ -36,7 +37,7 @@ def contestants(cases: Sequence[Case]) -> Table:
             rows.append(
                 (f"{case.batch:,}", case.precision, case.output, *_speed_and_cost(case, one))
             )
-    return Table(head, tuple(rows), (0, 4, 5, 6, 7, 8, 9, 10), tuple(ours))
+    return Table(head, tuple(rows), (0, 4, 5, 6, 7, 8, 9, 10, 11), tuple(ours))
 
 
 def _speed_and_cost(case: Case, one: Contestant) -> tuple[str, ...]:
@@ -44,9 +45,10 @@ def _speed_and_cost(case: Case, one: Contestant) -> tuple[str, ...]:
     return (
         one.name,
         words.with_spread(rate(case, one)),
-        words.with_spread(speedup(one, peer)) if peer else words.NOTHING,
+        words.ratio(speedup(one, peer)) if peer else words.NOTHING,
         words.percent(matmul_share(case, one)),
         *cost(one),
+        _error(one),
         words.NOTHING if one.batch_size is None else f"{one.batch_size:,}",
         words.sweep(one),
     )
@@ -75,7 +77,7 @@ def _layer(case: Case) -> tuple[str, ...]:
         f"{case.batch:,}",
         case.precision,
         ours.name if ours else "not measured",
-        words.with_spread(speedup(ours, peer)) if ours and peer else words.NOTHING,
+        words.ratio(speedup(ours, peer)) if ours and peer else words.NOTHING,
         peer.name if peer else "not measured",
         words.percent(matmul_share(case, ours)) if ours else words.NOTHING,
         words.NOTHING if density is None else words.number(density),
@@ -112,7 +114,7 @@ def stages(cases: Sequence[Case]) -> Table:
                     case.precision,
                     one.name,
                     f"{words.duration(middle.median)} ({times})",
-                    words.with_spread(speedup(one, against)) if against else words.NOTHING,
+                    words.ratio(speedup(one, against)) if against else words.NOTHING,
                     words.NOTHING if one.peak_bytes is None else f"{one.peak_bytes / 1e6:,.0f} MB",
                     *cost(one),
                 )

@@ -10,19 +10,27 @@ from benchmarks.results import Contestant, ImageCost, Machine
 
 NOTHING = "-"
 _DIGITS = 3
+_SMALL = 1e-3
 
 
 def number(value: float) -> str:
-    """Three significant digits, with thousands separated: 1,230; 45.6; 0.0123."""
+    """Three significant digits, with thousands separated: 1,230; 45.6; 0.0123; 5.0e-05."""
     if value == 0.0 or not math.isfinite(value):
         return f"{value:g}"
+    if abs(value) < _SMALL:
+        return f"{value:.1e}"
     digits = _DIGITS - 1 - math.floor(math.log10(abs(value)))
     return f"{round(value, digits):,.{max(0, digits)}f}"
 
 
-def with_spread(spread: Spread, unit: str = "") -> str:
+def with_spread(spread: Spread) -> str:
     """Median and quartiles: 1,230 (1,100-1,300)."""
-    return f"{number(spread.median)}{unit} ({number(spread.low)}-{number(spread.high)})"
+    return f"{number(spread.median)} ({number(spread.low)}-{number(spread.high)})"
+
+
+def ratio(spread: Spread) -> str:
+    """Median and quartiles of a ratio: 4.15 (3.90-4.30)."""
+    return f"{spread.median:.2f} ({spread.low:.2f}-{spread.high:.2f})"
 
 
 def percent(spread: Spread | None) -> str:
