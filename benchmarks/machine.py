@@ -1,28 +1,68 @@
-"""The machine and versions that a measurement belongs to."""
+"""The machine, the versions and the state of the code that a run belongs to."""
 
 from __future__ import annotations
 
+import datetime
 import os
+import platform
 import subprocess
 from pathlib import Path
 
-from engine import backends
-from engine.cli.doctor import cpu_model
+from benchmarks.cases import Preset
+from benchmarks.results import Machine, Run
+from engine.backends.base import installed_version, not_installed
+from engine.cli.doctor import cpu_flags, cpu_model
+from engine.core.version import __version__
+
+_PACKAGES = ("numpy", "torch", "onnxruntime", "openvino", "onnx", "triton", "tensorrt")
 
 
-def describe_machine() -> str:
-    """One line: processor, cores, versions of the backends, commit."""
-    versions = ", ".join(
-        f"{report.name} {report.version}"
-        for report in backends.doctor()
-        if report.available and report.name != "null"
+def describe_machine() -> Machine:
+    """This machine, as far as the system tells."""
+    versions = {"python": platform.python_version(), "generator-engine": __version__}
+    versions |= {name: installed_version(name) for name in _PACKAGES}
+    return Machine(
+        cpu=cpu_model(),
+        cores=available_cores(),
+        isa=cpu_flags(),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        system=platform.platform(),
+        versions=tuple((name, version) for name, version in versions.items() if version),
+        gpu=_gpu(),
     )
-    return f"{cpu_model()}, {os.cpu_count()} cores; {versions}; commit {_commit()}"
+
+
+def describe_run(preset: Preset, threads: int) -> Run:
+    """This run, before its first case."""
+    return Run(
+        commit=_commit(),
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        preset=preset.name,
+        rounds=preset.rounds,
+        threads=threads,
+        load=round(os.getloadavg()[0], 2),
+    )
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _gpu() -> str | None:
+    if not_installed("torch", "torch"):
+        return None
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def _commit() -> str:
+    """The commit, with a mark where files differ from it."""
     result = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,

@@ -1,0 +1,90 @@
+"""PyTorch as most people run it: eager, channels last, fp32 or bf16."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from benchmarks.contestants.base import Entry, dividing
+from benchmarks.contestants.torch_common import (
+    dtype_of,
+    empty_result,
+    prepared,
+    tensors,
+    torch_missing,
+    whole_forward,
+)
+from benchmarks.network import Array, Work, image_scale
+from benchmarks.results import Role
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TorchEager:
+    """`module(z)` without gradients, batch by batch."""
+
+    name = "torch eager"
+    role: Role = "peer"
+    slow_to_open = False
+
+    def unavailable(self, work: Work) -> str | None:
+        """Without torch, or without a GPU where one is asked for."""
+        return torch_missing(work)
+
+    def batch_sizes(self, work: Work) -> tuple[int, ...]:
+        """Small ones keep activations in the cache."""
+        return dividing(work.n, (16, 32, 64, 256))
+
+    def open(self, work: Work, batch_size: int) -> Entry:
+        """Module, and memory for the results."""
+        import torch
+
+        torch.set_num_threads(work.threads)
+        forward = _on_cpu(work) if work.device == "cpu" else _on_gpu(work)
+        inputs, parts, out = tensors(work), work.parts(batch_size), empty_result(work)
+        batches = [tuple(value[part] for value in inputs) for part in parts]
+
+        @torch.inference_mode()
+        def run() -> Array:
+            for part, batch in zip(parts, batches, strict=True):
+                forward(out[part], *batch)
+            result: Array = out.numpy()
+            return result
+
+        layout = "channels last, " if len(work.network.output_shape) == 3 else ""
+        return Entry(f"inference_mode, {layout}{work.precision}, {work.threads} threads", run)
+
+
+def _on_cpu(work: Work) -> Callable[..., None]:
+    """Images in two passes: scaled by one fused operation, then converted into their place."""
+    import torch
+
+    module = prepared(work.network, work.precision, work.device)
+    dtype = dtype_of(work.precision)
+
+    def floats(out: Tensor, values: Tensor, *labels: Tensor) -> None:
+        out.copy_(module(values.to(dtype), *labels))
+
+    if work.output == "float32":
+        return floats
+    scale, shift = image_scale(work.network)
+    base = torch.tensor(shift)
+
+    def images(out: Tensor, values: Tensor, *labels: Tensor) -> None:
+        scaled = torch.add(base, module(values.to(dtype), *labels).float(), alpha=scale)
+        if not work.network.bounded:
+            scaled.clamp_(0.0, 255.0)
+        out.copy_(scaled.permute(0, 2, 3, 1))
+
+    return images
+
+
+def _on_gpu(work: Work) -> Callable[..., None]:
+    """Converted on the device, so that bytes are copied and not floats."""
+    forward = whole_forward(work)
+
+    def run(out: Tensor, *inputs: Tensor) -> None:
+        out.copy_(forward(*inputs))
+
+    return run

@@ -1,0 +1,134 @@
+"""One case: who can take part, at which batch size, with the right result, in which time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks import matmul
+from benchmarks.cases import Preset
+from benchmarks.contestants.base import Competitor, Entry
+from benchmarks.network import Work
+from benchmarks.parity import Reference, Verdict, WrongResultError, check
+from benchmarks.results import Contestant, Matmul, SweepPoint
+from benchmarks.rounds import interleave
+
+Log = Callable[[str], None]
+
+SWEEP_ROUNDS = 3
+SLOW = "compiles for half a minute a case, so it takes part in --preset full alone"
+WRONG = "wrong result"
+_MOST_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A contestant at its best batch size, its result checked, waiting for the rounds."""
+
+    competitor: Competitor
+    entry: Entry
+    verdict: Verdict
+    batch_size: int
+    sweep: tuple[SweepPoint, ...]
+
+    def record(self, seconds: tuple[float, ...]) -> Contestant:
+        """With its seconds by round."""
+        return Contestant(
+            name=self.competitor.name,
+            role=self.competitor.role,
+            settings=self.entry.settings,
+            seconds=seconds,
+            batch_size=self.batch_size,
+            sweep=self.sweep,
+            image_cost=self.verdict.cost,
+            error=self.verdict.error,
+        )
+
+
+def measure(
+    work: Work,
+    reference: Reference,
+    competitors: Sequence[Competitor],
+    preset: Preset,
+    log: Log,
+) -> tuple[tuple[Contestant, ...], Matmul | None]:
+    """Records of all contestants and of the matrix product; reasons where nothing was measured."""
+    with contextlib.ExitStack() as cleanup:
+        prepared = {
+            one.name: left_out(one, SLOW)
+            if one.slow_to_open and not preset.compiled
+            else prepare(one, work, reference, cleanup, log)
+            for one in competitors
+        }
+        ready = {name: one for name, one in prepared.items() if isinstance(one, Ready)}
+        runs: dict[str, Callable[[], object]] = {name: one.entry.run for name, one in ready.items()}
+        if runs:
+            runs[matmul.NAME] = matmul.matmul(work.precision, work.threads, work.device)
+        seconds = interleave(runs, preset.rounds)
+    records = tuple(
+        one.record(seconds[name]) if isinstance(one, Ready) else one
+        for name, one in prepared.items()
+    )
+    return records, Matmul(matmul.FLOP, seconds[matmul.NAME]) if runs else None
+
+
+def prepare(
+    competitor: Competitor,
+    work: Work,
+    reference: Reference,
+    cleanup: contextlib.ExitStack,
+    log: Log,
+) -> Ready | Contestant:
+    """Open a contestant at each of its batch sizes and keep the fastest, or say why it is out."""
+    reason = competitor.unavailable(work)
+    if reason is not None:
+        return left_out(competitor, reason)
+    opened: dict[int, tuple[Entry, Verdict]] = {}
+    try:
+        for size in competitor.batch_sizes(work):
+            log(f"{competitor.name}, batches of {size}")
+            entry = competitor.open(work, size)
+            cleanup.callback(entry.close)
+            opened[size] = entry, check(entry.run(), work, reference)
+        sweep = sweep_over({size: entry.run for size, (entry, _) in opened.items()}, work.n)
+    # Whatever a contestant raises is the reason why it has no time, and stands in the result.
+    except Exception as error:
+        log(f"{competitor.name} is left out: {described(error)}")
+        return left_out(competitor, described(error))
+    best = best_size(sweep) if sweep else next(iter(opened))
+    entry, verdict = opened[best]
+    if not isinstance(reference.judge, str):
+        verdict = check(entry.run(), work, reference, reference.judge)
+    return Ready(competitor, entry, verdict, best, sweep)
+
+
+def sweep_over(
+    runs: dict[int, Callable[[], object]], n: int, rounds: int = SWEEP_ROUNDS
+) -> tuple[SweepPoint, ...]:
+    """Samples a second at each batch size, interleaved; nothing where there is just one."""
+    if len(runs) < 2:
+        return ()
+    seconds = interleave({str(size): run for size, run in runs.items()}, rounds)
+    return tuple(SweepPoint(size, n / float(np.median(seconds[str(size)]))) for size in runs)
+
+
+def best_size(sweep: Sequence[SweepPoint]) -> int:
+    """The batch size with the most samples a second; the smaller one of equals."""
+    return max(sweep, key=lambda point: (point.samples_per_s, -point.batch_size)).batch_size
+
+
+def left_out(competitor: Competitor, reason: str) -> Contestant:
+    """The record of a contestant without times."""
+    return Contestant(competitor.name, competitor.role, "", not_measured=reason)
+
+
+def described(error: Exception) -> str:
+    """An exception as one line."""
+    lines = str(error).strip().splitlines() or [""]
+    text = lines[0][:_MOST_CHARACTERS]
+    if isinstance(error, WrongResultError):
+        return f"{WRONG}: {text}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,116 @@
+"""Cold process: from the start of a process to 32 images, beside one that imports numpy.
+
+Every contestant gets its latents from a file, so that none has to import more than it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks import face
+from benchmarks.model_networks import model_inputs
+from benchmarks.results import Case, Contestant, Role
+from benchmarks.rounds import rotated, seconds_of
+from benchmarks.stages.records import SHEET, stage_record
+from engine.backends.base import not_installed
+
+if TYPE_CHECKING:
+    from benchmarks.bench import Bench
+    from benchmarks.network import Network
+
+_ROOT = Path(__file__).parents[2]
+_SECONDS = 300
+
+_ENGINE = "from engine import Engine; Engine({model!r}, batch_size={n}).generate({n})"
+_FEED = "import numpy as np; f = np.load({inputs!r}); x = [f[k] for k in f.files]; "
+_ONNXRUNTIME = _FEED + (
+    "import onnxruntime as o; s = o.InferenceSession({images!r}); "
+    "s.run(None, dict(zip([i.name for i in s.get_inputs()], x)))"
+)
+_OPENVINO = _FEED + (
+    "import openvino as v; c = v.compile_model({images!r}, 'CPU', "
+    "{{'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': 'f32'}}); c(x)"
+)
+_TORCH = _FEED + (
+    "import torch; m = torch.jit.load({script!r}); "
+    "y = m(*[torch.from_numpy(a) for a in x]).detach(); "
+    "y.mul_({scale}).add_({shift}).permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()"
+)
+# Name, role, package, settings, program.
+_WAYS: tuple[tuple[str, Role, str, str, str], ...] = (
+    ("Engine", "ours", "numpy", "Engine(model, batch_size=32).generate(32)", _ENGINE),
+    ("onnxruntime", "peer", "onnxruntime", "session and one run", _ONNXRUNTIME),
+    ("OpenVINO", "peer", "openvino", "compile_model and one run", _OPENVINO),
+    ("torch eager", "peer", "torch", "TorchScript file and one run", _TORCH),
+    ("import numpy", "yardstick", "numpy", "python -c 'import numpy'", "import numpy"),
+)
+
+
+def cold_process(bench: Bench, model: str) -> tuple[Case, ...]:
+    """One record. Raises ArtifactError where the model is not at hand."""
+    network = bench.network(model)
+    fields = _files(bench, network, model)
+    programs = {name: program.format(**fields) for name, _, _, _, program in _WAYS}
+    reasons = {name: not_installed(package, "bench") for name, _, package, _, _ in _WAYS}
+    for name, program in programs.items():
+        # Once before time is taken: files get into the cache, and failures are told.
+        reasons[name] = reasons[name] or _failure(program)
+    able = [name for name, reason in reasons.items() if reason is None]
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    for number in range(bench.preset.rounds):
+        for name in rotated(able, number):
+            seconds[name].append(seconds_of(lambda name=name: _start(programs[name])))
+    contestants = tuple(
+        Contestant(name, role, settings, tuple(seconds[name]), not_measured=reasons[name])
+        for name, role, _, settings, _ in _WAYS
+    )
+    return (stage_record(model, "cold process", contestants=contestants),)
+
+
+def _files(bench: Bench, network: Network, model: str) -> dict[str, object]:
+    """What the programs read, and the numbers in them."""
+    import torch
+
+    inputs = model_inputs(network, SHEET)
+    feed, script = bench.folder / f"{model}.npz", bench.folder / f"{model}.torchscript"
+    np.savez(feed, *inputs)
+    with torch.no_grad():
+        example = tuple(torch.from_numpy(array) for array in inputs)
+        torch.jit.save(torch.jit.trace(network.module(), example), script)
+    low, high = network.value_range or (-1.0, 1.0)
+    scale = 255.0 / (high - low)
+    return {
+        "model": str(network.gen) if model == face.NAME else model,
+        "n": SHEET,
+        "inputs": str(feed),
+        "images": str(network.images),
+        "script": str(script),
+        "scale": scale,
+        "shift": 0.5 - low * scale,
+    }
+
+
+def _start(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+
+
+def _failure(program: str) -> str | None:
+    """The last line of what a program complains about, or None."""
+    ended = _start(program)
+    if ended.returncode == 0:
+        return None
+    lines = ended.stderr.strip().splitlines()
+    return lines[-1] if lines else f"exit code {ended.returncode}"
