@@ -1,7 +1,15 @@
 #include "registry.h"
+#include "rows/convolution.h"
 
 namespace gk {
+namespace {
 
-Kinds rows_kinds() { return {nullptr, 0}; }
+constexpr Kind kKinds[] = {
+    {"rows_convolution", make<RowsConvolution>},
+};
+
+}  // namespace
+
+Kinds rows_kinds() { return {kKinds, sizeof kKinds / sizeof *kKinds}; }
 
 }  // namespace gk
