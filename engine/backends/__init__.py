@@ -15,6 +15,7 @@ _CLASSES = {
     "tensorrt": ("engine.backends.tensorrt", "TensorRTBackend"),
     "triton": ("engine.backends.triton", "TritonBackend"),
     "torch": ("engine.backends.torch", "TorchBackend"),
+    "native": ("engine.backends.native", "NativeBackend"),
     "numpy": ("engine.backends.numpy", "NumpyBackend"),
     "null": ("engine.backends.null", "NullBackend"),
 }
@@ -23,7 +24,7 @@ _CLASSES = {
 _PREFERENCE: dict[ArtifactKind, tuple[str, ...]] = {
     "checkpoint": ("eager",),
     "onnx": ("onnxruntime", "eager"),
-    "gen": ("triton", "torch", "numpy"),
+    "gen": ("triton", "native", "torch", "numpy"),
     "plan": ("tensorrt",),
     "spec": ("null",),
 }

@@ -35,6 +35,8 @@ class Capabilities:
 
     through_onnx: checkpoints are exported to ONNX before it opens them.
     fused_uint8: it makes uint8 images itself (`Backend.run_images`).
+    any_count: it runs any number of rows up to its batch size, each with the bits that it has in
+        a whole batch.
     """
 
     artifacts: tuple[ArtifactKind, ...]
@@ -42,6 +44,7 @@ class Capabilities:
     precisions: tuple[str, ...]
     through_onnx: bool = False
     fused_uint8: bool = False
+    any_count: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,10 @@ class Batch:
 
 
 class Backend(Protocol):
-    """One opened artifact. Its batch size is fixed; `run` always gets whole batches."""
+    """One opened artifact. Its batch size is fixed; `run` gets whole batches.
+
+    A backend with the capability `any_count` gets the wanted rows alone, which may be fewer.
+    """
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]

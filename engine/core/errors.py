@@ -21,6 +21,10 @@ class BackendUnavailableError(EngineError):
     """The backend asked for cannot run here; the message gives the reason and what can."""
 
 
+class UnsupportedError(BackendUnavailableError):
+    """The backend runs here, but not this model; the message names the operation."""
+
+
 class NumericalError(EngineError, ArithmeticError):
     """NaN or infinity in the weights or in an output."""
 

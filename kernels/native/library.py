@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 VARIABLE = "GENERATOR_KERNELS_LIBRARY"
-_INTERFACE_VERSION = 1
+INTERFACE_VERSION = 1
 _NAME = "libgenerator_kernels.dylib" if sys.platform == "darwin" else "libgenerator_kernels.so"
 
 _POINTERS = ctypes.POINTER(ctypes.c_void_p)
@@ -125,9 +125,9 @@ def _load(file: Path) -> ctypes.CDLL:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     version = library.gk_interface_version()
-    if version != _INTERFACE_VERSION:
+    if version != INTERFACE_VERSION:
         raise RuntimeError(
-            f"{file} has interface version {version}, this package needs {_INTERFACE_VERSION}: "
+            f"{file} has interface version {version}, this package needs {INTERFACE_VERSION}: "
             "install the package again"
         )
     return library

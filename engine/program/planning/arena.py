@@ -10,7 +10,7 @@ inference, 2020): the largest buffer first, each at the lowest offset that is fr
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.program.graph import (
@@ -65,7 +65,7 @@ def make_arena(
     program: Program, order: Sequence[Operation], types: Mapping[str, ElementType]
 ) -> Arena:
     """Share, time and place the buffers of all values."""
-    buffers = _place(_buffers(program, order, types))
+    buffers = place(_buffers(program, order, types))
     steps = range(-1, len(order) + 1)
     alive = (sum(b.size for b in buffers if b.first <= step <= b.last) for step in steps)
     size = max((buffer.offset + buffer.size for buffer in buffers), default=0)
@@ -137,7 +137,8 @@ def _shared(operation: Operation, program: Program, types: Mapping[str, ElementT
     )
 
 
-def _place(buffers: list[Buffer]) -> tuple[Buffer, ...]:
+def place(buffers: Iterable[Buffer]) -> tuple[Buffer, ...]:
+    """Give buffers offsets at which those that meet are apart; sizes must keep the alignment."""
     placed: list[Buffer] = []
     for buffer in sorted(buffers, key=lambda item: (-item.size, item.first, item.values)):
         offset = 0
@@ -151,6 +152,10 @@ def _place(buffers: list[Buffer]) -> tuple[Buffer, ...]:
     return tuple(sorted(placed, key=lambda item: (item.first, item.offset)))
 
 
-def _bytes(program: Program, types: Mapping[str, ElementType], name: str) -> int:
-    size = math.prod(program.values[name].shape) * ELEMENT_BYTES[types[name]]
+def aligned(size: int) -> int:
+    """The next multiple of the alignment."""
     return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _bytes(program: Program, types: Mapping[str, ElementType], name: str) -> int:
+    return aligned(math.prod(program.values[name].shape) * ELEMENT_BYTES[types[name]])

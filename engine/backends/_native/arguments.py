@@ -1,0 +1,79 @@
+"""Arrays of the caller as a network's inputs and outputs: which form, and what is left to move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.program.entry_points import channels_last, from_program, to_program
+from engine.program.graph import Array, Shape, Value
+from kernels.native.network import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input of the spec [n, *shape]: `form` is PLANES where it is taken as it lies."""
+
+    value: Value
+    form: Form
+    straight: bool
+
+    @classmethod
+    def of(cls, value: Value, shape: Shape) -> Input:
+        """Channels first as they are, else the Program's own order."""
+        if value.dtype == "int64":
+            return cls(value, Form.INDEX, straight=True)
+        if to_program(np.empty((2, *shape), np.bool_), value).flags.c_contiguous:
+            return cls(value, Form.PLAIN, straight=True)
+        planes = _is_planes(value, shape)
+        return cls(value, Form.PLANES if planes else Form.PLAIN, straight=planes)
+
+    def prepared(self, array: Array) -> Array:
+        """A contiguous array of the form's type."""
+        kind = np.int64 if self.form == Form.INDEX else np.float32
+        return np.ascontiguousarray(array if self.straight else to_program(array, self.value), kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output of the spec [n, *shape], or images [n, H, W, C] of it."""
+
+    value: Value
+    form: Form
+    shape: Shape
+
+    @classmethod
+    def of(cls, value: Value, shape: Shape, images: bool) -> Output:
+        """Channels first where the network can write so, else the Program's own order."""
+        if images:
+            return cls(value, Form.IMAGES, shape)
+        straight = from_program(np.empty((2, *value.shape), np.bool_), value, shape)
+        planes = not straight.flags.c_contiguous and _is_planes(value, shape)
+        return cls(value, Form.PLANES if planes else Form.PLAIN, shape)
+
+    def empty(self, images: int) -> Array:
+        """An array for the network to fill."""
+        if self.form == Form.PLANES:
+            return np.empty((images, *self.shape), np.float32)
+        kind: type[Any] = np.uint8 if self.form == Form.IMAGES else np.float32
+        return np.empty((images, *self.value.shape), kind)
+
+    def finished(self, array: Array) -> Array:
+        """What was filled, as the spec has it: a view where the bytes already lie so."""
+        if self.form == Form.PLANES:
+            return array
+        moved = from_program(array, self.value, self.shape)
+        if self.form == Form.IMAGES:
+            moved = moved.transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(moved)
+
+
+def _is_planes(value: Value, shape: Shape) -> bool:
+    """Whether [C, *sizes] of the spec is [*sizes, C] of the Program, channel by channel."""
+    layout = value.layout
+    usual = layout is None or (
+        layout.batch == 0 and layout.axes == (*range(2, len(layout.source)), 1)
+    )
+    return usual and len(shape) > 1 and value.shape == channels_last(shape)

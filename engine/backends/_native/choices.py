@@ -1,0 +1,90 @@
+"""What decides how a network runs: the defaults, and why they are so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kernels.native.network import IMAGE_STEP
+
+# Batches below this take the path for few images: vectors run along channels, not along images.
+FEWEST_LANES = IMAGE_STEP
+
+# Cost of an image in micro-batches of so many, against the best. bfloat16: 32 images are the rows
+# of two AMX tiles, which is what a block of four tiles takes; more only widens the maps. float32:
+# three vectors of 16 lanes fill the registers beside the weights; one leaves most of them idle.
+_COST_BF16 = {16: 1.5, 32: 1.0, 64: 1.05}
+_COST_FP32 = {16: 1.3, 32: 1.05, 48: 1.0}
+# Eight lanes of AVX2 have half the registers: 16 images are two vectors.
+_COST_NARROW = {16: 1.0, 32: 1.0}
+
+_CACHE = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
+_DEFAULT_CACHE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How a Program runs on this machine.
+
+    few: the path for 1 to 15 images. capacity: images of a micro-batch.
+    instruction_set: the best one to use, one of `kernels.native.library.instruction_sets`.
+    cache_bytes: second-level cache of a core. bands: whether the last layers run in bands.
+    algorithms: of lanes_convolution, by the layer's name.
+    decided_by: what chose, for the record.
+    """
+
+    few: bool
+    bf16: bool
+    capacity: int
+    threads: int
+    instruction_set: str
+    cache_bytes: int = _DEFAULT_CACHE_BYTES
+    bands: bool = True
+    algorithms: Mapping[str, int] = field(default_factory=dict)
+    decided_by: str = "defaults"
+
+    def __str__(self) -> str:
+        """One line for `explain()` and manifests."""
+        how = "all threads share each layer" if self.few else f"micro-batches of {self.capacity}"
+        bands = "" if self.bands else ", no bands"
+        named = "".join(f", {name}={number}" for name, number in sorted(self.algorithms.items()))
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.instruction_set}, {threads}, {how}{bands}{named} ({self.decided_by})"
+
+
+def default_choices(batch_size: int, threads: int, bf16: bool, instruction_set: str) -> Choices:
+    """The defaults for a batch size."""
+    few = batch_size < FEWEST_LANES
+    capacity = batch_size if few else micro_batch(batch_size, threads, bf16, instruction_set)
+    return Choices(few, bf16, capacity, threads, instruction_set, cache_bytes())
+
+
+def micro_batch(batch_size: int, threads: int, bf16: bool, instruction_set: str) -> int:
+    """Images of a micro-batch: the least time, where each worker owns whole ones."""
+    costs = _COST_BF16 if bf16 else _COST_FP32
+    if not bf16 and not instruction_set.startswith(("avx512", "amx")):
+        costs = _COST_NARROW
+
+    def time(capacity: int) -> float:
+        rounds = -(-batch_size // (capacity * threads))
+        return rounds * capacity * costs[capacity]
+
+    return min(costs, key=time)
+
+
+def cache_bytes() -> int:
+    """Second-level cache of a core in bytes, as Linux tells; 1 MiB where nothing does."""
+    try:
+        text = _CACHE.read_text().strip()
+        return int(text[:-1]) * 1024 if text.endswith("K") else int(text)
+    except (OSError, ValueError):
+        return _DEFAULT_CACHE_BYTES
+
+
+def default_threads() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,86 @@
+"""The networks of one opened generator, planned and packed when they are first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine.backends._native.arguments import Input, Output
+from engine.backends._native.build import build
+from engine.backends._native.choices import Choices
+from engine.backends._native.plan import Plan, make_plan
+from engine.backends.base import Inputs
+from engine.core.errors import OptionError
+from engine.program.entry_points import tensors
+from engine.program.gen import Gen
+from engine.program.graph import Array
+from kernels.native.network import Network
+
+# What needs a network of its own: an entry point, and whether it ends in uint8 images.
+Key = tuple[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A plan and its network."""
+
+    plan: Plan
+    network: Network
+
+
+class Session:
+    """Plans and networks of a generator, all after the same choices."""
+
+    def __init__(self, gen: Gen, choices: Choices) -> None:
+        self._gen = gen
+        self.choices = choices
+        self._ready: dict[Key, Ready] = {}
+
+    def plan(self, entry_point: str, images: bool) -> Plan:
+        """The plan of an entry point. Raises UnsupportedError for what native cannot run."""
+        spec = self._gen.spec
+        program = self._gen.programs[entry_point]
+        given, wanted = tensors(spec, entry_point)
+        values = {value.name: value for value in program.outputs}
+        # The image budget speaks of images, so latents stay in float32.
+        choices = self.choices
+        if entry_point == "encoder" and choices.bf16:
+            choices = replace(choices, bf16=False)
+        return make_plan(
+            program,
+            choices,
+            tuple(Input.of(value, given[value.name]) for value in program.inputs),
+            tuple(Output.of(values[name], shape, images) for name, shape in wanted.items()),
+            spec.output.range,
+        )
+
+    def open(self, entry_point: str, images: bool) -> Ready:
+        """The network of an entry point, made if it is not there yet."""
+        key = entry_point, images
+        if key not in self._ready:
+            plan = self.plan(entry_point, images)
+            self._ready[key] = Ready(plan, build(plan))
+        return self._ready[key]
+
+    def run(self, entry_point: str, images: bool, inputs: Inputs) -> tuple[dict[str, Array], Array]:
+        """Outputs by name, and [n] whether they are finite, of inputs [n, ...]."""
+        ready = self.open(entry_point, images)
+        plan = ready.plan
+        feed = [source.prepared(inputs[source.value.name]) for source in plan.inputs]
+        filled = [output.empty(len(feed[0])) for output in plan.outputs]
+        try:
+            finite = ready.network.run(len(feed[0]), feed, filled)
+        except MemoryError as error:
+            raise OptionError(
+                "the machine has no more memory for the network's workers; set threads= lower"
+            ) from error
+        made = {
+            output.value.name: output.finished(array)
+            for output, array in zip(plan.outputs, filled, strict=True)
+        }
+        return made, finite
+
+    def close(self) -> None:
+        """Free all networks."""
+        for ready in self._ready.values():
+            ready.network.close()
+        self._ready.clear()

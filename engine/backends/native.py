@@ -1,0 +1,116 @@
+"""A Program on the CPU, as a network of native kernels (`kernels/native`): numpy and the library.
+
+The Program is planned when the artifact is opened: forms, places, order and micro-batch. Any number
+of rows up to the batch size runs, and rows that nobody asked for are not computed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Self
+
+from engine.backends._native import precision as precisions
+from engine.backends._native.choices import default_choices, default_threads
+from engine.backends._native.session import Session
+from engine.backends._native.sizes import default_batch_size
+from engine.backends._programs import open_programs
+from engine.backends.base import (
+    Backend,
+    BackendOptions,
+    Batch,
+    Capabilities,
+    Inputs,
+    choose_option,
+)
+from engine.core.artifacts import Artifact
+from engine.program.gen import Gen
+from kernels.native import library
+
+# Names the instruction set to use instead of the best one, for tests and comparisons.
+INSTRUCTION_SET = "GENERATOR_KERNELS_ISA"
+
+
+class NativeBackend(Backend):
+    """A network for each entry point and form of output."""
+
+    name = "native"
+    capabilities = Capabilities(
+        artifacts=("gen", "onnx", "checkpoint"),
+        devices=("cpu",),
+        precisions=("fp32", "bf16"),
+        through_onnx=True,
+        fused_uint8=True,
+        any_count=True,
+    )
+
+    def __init__(self, artifact: Artifact, options: BackendOptions) -> None:
+        self.device = choose_option("device", options.device, ("cpu",), self.name)
+        instruction_set = _instruction_set()
+        possible = ("fp32", "bf16") if precisions.can_bf16(instruction_set) else ("fp32",)
+        asked = choose_option("precision", options.precision, possible, self.name)
+        opened = open_programs(artifact)
+        self.spec = opened.spec
+        threads = options.threads or default_threads()
+        self.precision, why = asked, ""
+        if options.precision == "auto":
+            self.precision, why = _decided(opened, possible, instruction_set, threads)
+        bf16 = self.precision == "bf16"
+        self.batch_size = options.batch_size or default_batch_size(
+            opened, threads, bf16, instruction_set
+        )
+        choices = default_choices(self.batch_size, threads, bf16, instruction_set)
+        self._session = Session(opened, choices)
+        # What cannot run shall be told now, so that `auto` can go on.
+        self._session.open("decoder", self.spec.modality == "image")
+        self.notes = tuple(filter(None, (f"native: {choices}", why)))
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Why the library cannot be used, or None."""
+        return library.unavailable()
+
+    @classmethod
+    def version(cls) -> str:
+        """Version of the interface, and the instruction set."""
+        if library.unavailable():
+            return ""
+        return f"{library.INTERFACE_VERSION} ({_instruction_set()})"
+
+    @classmethod
+    def open(cls, artifact: Artifact, options: BackendOptions) -> Self:
+        """Plan and pack the Programs of a .gen file, or of an ONNX file lowered first."""
+        return cls(artifact, options)
+
+    def run(self, entry_point: str, inputs: Inputs) -> Batch:
+        """Up to a batch of rows; outputs are float32 arrays."""
+        made, finite = self._session.run(entry_point, False, inputs)
+        return Batch(made, finite)
+
+    def run_images(self, inputs: Inputs) -> Batch:
+        """Up to a batch of rows of the decoder as uint8 images, made by the last layer."""
+        made, finite = self._session.run("decoder", True, inputs)
+        return Batch(made, finite)
+
+    def close(self) -> None:
+        """Free weights and workers."""
+        self._session.close()
+
+
+def _instruction_set() -> str:
+    return os.environ.get(INSTRUCTION_SET) or library.instruction_sets()[-1]
+
+
+def _decided(
+    gen: Gen, possible: tuple[str, ...], instruction_set: str, threads: int
+) -> tuple[str, str]:
+    """The precision for `auto`, and the evidence for it."""
+    if "bf16" not in possible:
+        return "fp32", f"fp32: {instruction_set} does not multiply bfloat16"
+    if gen.spec.modality != "image":
+        return "fp32", "fp32: only for images it is known what bfloat16 may cost"
+    evidence, decided_by = gen.evidence, "measured when the file was exported"
+    if evidence is None or evidence.precision != "bf16":
+        evidence = precisions.probe(gen, instruction_set, threads)
+        decided_by = "measured when it was opened"
+    chosen = "bf16" if precisions.holds(evidence) else "fp32"
+    return chosen, precisions.describe(evidence, decided_by)
