@@ -16,6 +16,9 @@ from tests.cases.native import Arena, check_canaries, convert, guarded, sizes
 
 Array = NDArray[Any]
 
+# The instruction sets that multiply bfloat16.
+SETS = ("avx512_bf16", "amx")
+
 
 def rounded(x: Array) -> Array:
     """float32 rounded to the nearest bfloat16; NaN must be quiet."""

@@ -12,11 +12,10 @@ from kernels.native.library import instruction_sets
 from kernels.native.network import ACTIVATIONS
 from tests.cases.convolutions_native import Layer
 from tests.cases.geometries import FORWARD, TRANSPOSED, geometries
-from tests.cases.native_rows import check, inputs, run_rows
+from tests.cases.native_rows import SETS, check, inputs, run_rows
 
 LINEAR = FORWARD["linear"]
 UP = TRANSPOSED["dcgan"]
-SETS = ("avx512_bf16", "amx")
 
 LAYERS = {
     **{f"transposed-{name}": Layer(g, 7, 5) for name, g in TRANSPOSED.items()},

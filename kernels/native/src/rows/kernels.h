@@ -68,23 +68,21 @@ struct RowBlock {
   int block;
 };
 
-// A part of the panel's columns, neighbours in an output row: `columns` is a bit for each, within
-// 16, `offset` where the first column of all would lie in the staged row.
+// Columns of one tile of a panel that lie side by side in the stage.
 struct RowRun {
   int tile;
-  uint32_t columns;
-  int64_t offset;
+  uint32_t columns;  // a bit for each of 16
+  int64_t offset;    // where the tile's first column would lie, from the site's place
 };
 
-// Rows of outputs of every image, staged before they are stored: [image][stride] elements, float32
-// or uint8.
+// Outputs of every image before they are stored: float32, or uint8.
 struct RowStage {
   void* data;
-  int64_t stride;
-  int64_t site;  // elements from one site of the last axis to the next
+  int64_t image;  // elements from one image to the next
+  int64_t site;   // and from one site of the last axis to the next
   const RowRun* runs;
   int run_count;
-  const uint32_t* columns;  // [site of the last axis], those inside of the output
+  const uint32_t* columns;  // [sites of the last axis] of the panel that are wanted
   bool bytes;
   float scale;  // of bytes, and what is added then
   float offset;
@@ -95,7 +93,7 @@ struct RowKernels {
   // 32 input channels x 16 columns, [32][stride] float32, to [16 pairs][16][2] bfloat16.
   void (*pack)(const float* from, int stride, uint16_t* to);
   void (*to_rows)(const RowTask& task, const RowBlock& out);
-  // The task has one site on the first two axes.
+  // The task has one site on each of the first two axes.
   void (*to_stage)(const RowTask& task, const RowStage& out);
 };
 

@@ -1,11 +1,13 @@
 #include "registry.h"
 #include "rows/convolution.h"
+#include "rows/images.h"
 
 namespace gk {
 namespace {
 
 constexpr Kind kKinds[] = {
     {"rows_convolution", make<RowsConvolution>},
+    {"rows_images", make<RowsImages>},
 };
 
 }  // namespace

@@ -1,0 +1,12 @@
+// How many neighbouring outputs share a product.
+
+#pragma once
+
+#include "rows/layer.h"
+
+namespace gk {
+
+// Outputs of a site along each axis, so that the products of a layer with few channels cost least.
+Axes choose_groups(const RowLayer& layer);
+
+}  // namespace gk
