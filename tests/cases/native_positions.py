@@ -19,8 +19,6 @@ Array = NDArray[Any]
 ALPHA = 0.2
 # Products of float32 one after the other; tanh and sigmoid are within 3 units.
 FLOAT_BOUND = 3e-6
-# Both factors and a stored result are bfloat16: 2^-9 each, of sums without cancellation.
-BFLOAT_BOUND = 2.0**-7
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,10 @@ class Layer:
 
     def expected(self, x: Array) -> tuple[Array, float]:
         """Float64 outputs, and the scale that errors are measured with."""
-        weight, shift = self.weights()
+        return self.compute(x, *self.weights())
+
+    def compute(self, x: Array, weight: Array, shift: Array | None) -> tuple[Array, float]:
+        """As `expected`, with other weights."""
         sums = reference.convolution(x, weight, self.geometry, self.groups)
         sums = sums if shift is None else sums + shift.astype(np.float64)
         scale = max(1.0, float(np.abs(sums).max(initial=0.0)))

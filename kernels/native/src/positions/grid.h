@@ -1,5 +1,5 @@
-// The output map as a grid of anchors, each with one or several neighbouring positions (phases), and
-// the anchors sorted by the taps that they meet.
+// The output map as a grid of anchors, each with one or several neighbouring positions (phases),
+// and the anchors sorted by the taps that they meet.
 
 #pragma once
 

@@ -80,8 +80,8 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   }
 }
 
-// Tiles in the order in which weights lie, cut into shares of equal work: where the weights are much,
-// each worker reads its own part of them.
+// Tiles in the order in which weights lie, cut into shares of equal work: where there are many
+// weights, each worker reads its own part of them.
 class Shares {
  public:
   Shares(int64_t work, int part, int parts)

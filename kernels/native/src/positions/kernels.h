@@ -1,5 +1,5 @@
-// Convolutions and linear layers for few images: the rows of the product are (image, anchor) pairs, its
-// columns the output channels (of all phases that share an anchor).
+// Convolutions and linear layers for few images: the rows of the product are (image, anchor)
+// pairs, its columns the output channels (of all phases that share an anchor).
 
 #pragma once
 

@@ -42,7 +42,9 @@ class PositionsConvolution final : public Operation {
     source.bfloat16 = description.input(0).form == GK_PLAIN16;
     source.merged = 1;
     // A pair of channels must not reach into the next group.
-    if (source.bfloat16 && source.in_channels % 2 != 0) source.merged = groups % 2 == 0 ? 2 : groups;
+    if (source.bfloat16 && source.in_channels % 2 != 0) {
+      source.merged = groups % 2 == 0 ? 2 : groups;
+    }
     check(description, target, geometry, in_channels, out_channels);
     choose_store(description, low, high);
 
@@ -58,8 +60,8 @@ class PositionsConvolution final : public Operation {
   }
 
   void run(const Work& work) const override {
-    kernels_.run(layer_, {static_cast<const uint32_t*>(work.inputs[0]), work.outputs[0], work.images,
-                          work.part, work.parts, work.finite});
+    const auto* input = static_cast<const uint32_t*>(work.inputs[0]);
+    kernels_.run(layer_, {input, work.outputs[0], work.images, work.part, work.parts, work.finite});
   }
   bool divisible() const override { return true; }
   size_t weight_bytes() const override { return weights_.bytes() + shift_.bytes(); }

@@ -1,5 +1,5 @@
-// The product of a few rows and a few panels of columns, held in registers from the first tap to the
-// last. For positions/kernels.cpp only.
+// The product of a few rows and a few panels of columns, held in registers from the first tap to
+// the last. For positions/kernels.cpp only.
 
 #pragma once
 
@@ -12,6 +12,10 @@ namespace {
 constexpr int kMostRows = 12;
 constexpr int kMostPanels = 4;
 constexpr int kMostVectors = 2;
+// Where rows are so few, weights are not read as fast as they are used: they are fetched so many
+// words before.
+constexpr int kFewRows = 4;
+constexpr int kAhead = 24;
 // Sums that fit in the registers beside weights and an input.
 constexpr int kMostSums = GK_VECTOR_BYTES == 64 ? 24 : 12;
 
@@ -64,7 +68,9 @@ void multiply(const Product& product) {
       Vector weights[kPanels][kVectors];
       GK_UNROLL for (int p = 0; p < kPanels; ++p) {
         GK_UNROLL for (int v = 0; v < kVectors; ++v) {
-          weights[p][v] = load(from + p * product.panel_words + v * kVector);
+          const float* here = from + p * product.panel_words + v * kVector;
+          if (kRows <= kFewRows) __builtin_prefetch(here + kAhead * kWidth, 0, 2);
+          weights[p][v] = load(here);
         }
       }
       GK_UNROLL for (int r = 0; r < kRows; ++r) {

@@ -1,4 +1,5 @@
-// From the sums of a row to the output: activation, conversion, place. For positions/kernels.cpp only.
+// From the sums of a row to the output: activation, conversion, place.
+// For positions/kernels.cpp only.
 
 #pragma once
 
@@ -45,8 +46,8 @@ bool all_finite(const float* values, int count) {
   return is_finite(sum);
 }
 
-// Stores `count` channels from `channel` on of one output position. `levels` is what to_levels makes
-// of `values`, for images only.
+// Stores `count` channels from `channel` on of one output position. `levels` is what to_levels
+// makes of `values`, for images only.
 void store_channels(const PositionLayer& layer, void* image, int64_t position, int channel,
                     int count, const float* values, const float* levels) {
   const int channels = layer.groups * layer.out_channels;
@@ -79,8 +80,8 @@ void store_channels(const PositionLayer& layer, void* image, int64_t position, i
 }
 
 // Stores columns first .. first + count - 1 of a group's row.
-void store_row(const PositionLayer& layer, void* image, const int32_t* outputs, int group, int first,
-               int count, const float* values, const float* levels, uint8_t* finite) {
+void store_row(const PositionLayer& layer, void* image, const int32_t* outputs, int group,
+               int first, int count, const float* values, const float* levels, uint8_t* finite) {
   for (int column = first; column < first + count;) {
     const int phase = column / layer.out_channels;
     const int channel = column - phase * layer.out_channels;

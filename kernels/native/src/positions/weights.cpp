@@ -44,8 +44,8 @@ Buffer<uint32_t> PositionWeights::pack(const Grid& grid, int panels, int width) 
           const int channel = column % across;
           columns_here[lane] = {};
           if (kernel_tap < 0) continue;
-          columns_here[lane] = {weight + kernel_tap * in_channels * stride + group * across + channel,
-                                channel / out_channels * in_channels};
+          const float* from = weight + kernel_tap * in_channels * stride + group * across + channel;
+          columns_here[lane] = {from, channel / out_channels * in_channels};
         }
         for (int word = 0; word < words(); ++word) {
           for (const Column& column : columns_here) {

@@ -9,7 +9,8 @@
 
 namespace gk {
 
-// What is packed: weight [kernel taps][in_channels of a group][groups * out_channels], shift [last].
+// What is packed: weight [kernel taps][in_channels of a group][groups * out_channels], and shift
+// [groups * out_channels].
 struct PositionWeights {
   const float* weight;
   const float* shift;  // or null
