@@ -9,7 +9,7 @@ import click
 from engine.cli.group import LazyGroup
 
 _COMMANDS = {
-    "generate": "Sample a model into a sheet, a folder of PNGs or an array file.",
+    "generate": "Sample a model into a sheet, a folder of images, arrays or shards.",
     "interpolate": "Walk from one sample to another.",
     "decode": "Turn your own latents into samples.",
     "reconstruct": "Put images through a VAE and show both sides.",

@@ -10,7 +10,6 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from engine.cli.destination import Destination
 from engine.cli.labels import parse_labels, require_labels
 from engine.cli.options import (
     EngineOptions,
@@ -22,6 +21,7 @@ from engine.cli.options import (
 )
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.files import sha256
+from engine.sinks.destination import Destination
 
 _ROWS_AT_ONCE = 4096
 
@@ -47,8 +47,10 @@ def decode(
     options: EngineOptions,
 ) -> None:
     """Turn your own latents into samples."""
-    from engine.cli.writing import Job, describe, write
+    from engine.cli.writing import write
     from engine.grid import batches
+    from engine.saving import describe
+    from engine.sinks.write import Job
 
     z = read_latents(latents)
     with options.open(artifact) as engine:
@@ -77,7 +79,8 @@ def decode(
                     output=cast(Any, manifest.dtype),
                 )
 
-        write(Job(manifest, make, lambda: chosen), to)
+        labels_of = None if chosen is None else lambda run: chosen[run.start : run.stop]
+        write(Job(manifest, make, labels_of), to)
 
 
 def check_finite(z: npt.NDArray[Any], path: Path) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import click
 
-from engine.cli.destination import Destination
 from engine.cli.labels import CYCLE, parse_labels
 from engine.cli.options import (
     EngineOptions,
@@ -17,6 +15,7 @@ from engine.cli.options import (
     output_options,
     values_option,
 )
+from engine.sinks.destination import Destination
 
 # With more classes a sheet of one column for each is too wide to look at.
 _MOST_COLUMNS = 20
@@ -45,13 +44,14 @@ def generate(
     output: str | None,
     options: EngineOptions,
 ) -> None:
-    """Sample a model into a sheet, a folder of PNGs or an array file.
+    """Sample a model into a sheet, a folder of images, arrays or shards.
 
     ARTIFACT is a checkpoint, an ONNX file, a plan, or the name of a shipped model. Sample i depends
     on the seed and i alone. A sheet of a model with classes shows them in turn, one column each,
     unless --labels or --grid say otherwise.
     """
-    from engine.cli.writing import Job, describe, write
+    from engine.cli.writing import write
+    from engine.saving import sample_job
 
     n = _count(n, to.grid)
     with options.open(artifact) as engine:
@@ -62,25 +62,17 @@ def generate(
                 columns = min(n, len(classes))
                 to = to.or_grid(columns, -(-n // columns))
         choice = parse_labels(labels, classes, n)
-        settings: dict[str, Any] = {"seed": seed, "truncation": truncation}
-        # Checks the arguments and makes nothing: before a file or folder is begun.
-        engine.stream(1, start=start, output=cast(Any, output), **settings)
-
-        def make(run: range) -> Iterator[Any]:
-            return engine.stream(
-                len(run),
-                start=run.start,
-                labels=choice.of(run, start),
-                output=cast(Any, output),
-                **settings,
-            )
-
-        def chosen() -> Any:
-            everything = range(start, start + n)
-            return engine.labels(n, seed=seed, start=start, labels=choice.of(everything, start))
-
-        manifest = describe(engine, n, output, start=start, labels=choice.value, **settings)
-        write(Job(manifest, make, chosen), to)
+        job = sample_job(
+            engine,
+            n,
+            labels_of=lambda run: choice.of(run, start),
+            recorded=choice.value,
+            seed=seed,
+            start=start,
+            truncation=truncation,
+            output=cast(Any, output),
+        )
+        write(job, to)
 
 
 def _count(n: int | None, grid: tuple[int, int] | None) -> int:

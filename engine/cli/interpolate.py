@@ -9,7 +9,6 @@ from typing import Any, cast
 import click
 
 from engine.cli import types
-from engine.cli.destination import Destination
 from engine.cli.labels import parse_labels
 from engine.cli.options import (
     EngineOptions,
@@ -20,6 +19,7 @@ from engine.cli.options import (
     values_option,
 )
 from engine.core.errors import OptionError
+from engine.sinks.destination import Destination
 
 
 @click.command()
@@ -50,7 +50,9 @@ def interpolate(
     Normal latents go along the great circle, uniform ones along the line. The class is that of the
     first sample unless --labels says otherwise. A folder gets the steps as frames.
     """
-    from engine.cli.writing import Job, describe, write
+    from engine.cli.writing import write
+    from engine.saving import describe
+    from engine.sinks.write import Job
 
     to = to.or_grid(steps, 1)
     ends = [(seed if own is None else own, index) for own, index in (first, last)]
@@ -86,10 +88,11 @@ def interpolate(
         def make(run: range) -> Iterator[Any]:
             yield way()[run.start : run.stop]
 
-        def chosen() -> Any:
+        def chosen(run: range) -> Any:
             if asked is not None:
-                return engine.labels(steps, labels=asked)
+                every = engine.labels(steps, labels=asked)
+                return None if every is None else every[run.start : run.stop]
             first = engine.labels(1, seed=a_seed, start=a_index)
-            return None if first is None else first.repeat(steps)
+            return None if first is None else first.repeat(len(run))
 
-        write(Job(manifest, make, chosen), to)
+        write(Job(manifest, make, chosen if engine.spec.classes else None), to)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli import types
-from engine.cli.destination import destination
+from engine.sinks.destination import FORMATS, MEMBERS, FileOptions, destination
 
 if TYPE_CHECKING:
     from engine.api import Engine
@@ -91,28 +91,51 @@ _OUTPUT_OPTIONS = (
         "-o",
         "--out",
         required=True,
-        help="x.png: one sheet. folder/: single PNGs. x.npy, x.npz: arrays.",
+        help="x.png: one sheet. x.npy, x.npz: arrays. folder/: single PNGs, or as --format says.",
     ),
     click.option(
         "--format",
-        type=click.Choice(["sheet", "pngs", "npy", "npz"]),
+        type=click.Choice(FORMATS),
         help="What to write, where the name of the output does not say it.",
     ),
     click.option(
         "--grid", type=types.grid, metavar="COLSxROWS", help="Columns and rows of a sheet."
     ),
     click.option("--resume", is_flag=True, help="Continue a folder that was begun."),
+    click.option(
+        "--member",
+        type=click.Choice(MEMBERS),
+        help="What a WebDataset sample holds; jpg unless said.",
+    ),
+    click.option("--quality", type=int, help="Of JPEG and WebP, 1 to 100; 90 unless said."),
+    click.option("--lossless", is_flag=True, help="WebP without loss."),
+    click.option("--shard-size", type=int, help="Samples a shard; 10000 unless said or too large."),
+    click.option(
+        "--encoder", default="auto", metavar="NAME", help="What encodes: imagecodecs, pillow."
+    ),
+    click.option("--encode-threads", type=int, help="How many threads encode; one a processor."),
 )
 
 
 def output_options(function: Function) -> Function:
-    """Add -o, --format, --grid and --resume; the command gets a `Destination` as `to`."""
+    """Add what says where and how files are written; the command gets a `Destination` as `to`."""
 
     @functools.wraps(function)
     def wrapper(
-        out: str, format: str | None, grid: tuple[int, int] | None, resume: bool, **arguments: Any
+        out: str,
+        format: str | None,
+        grid: tuple[int, int] | None,
+        resume: bool,
+        member: str | None,
+        quality: int | None,
+        lossless: bool,
+        shard_size: int | None,
+        encoder: str,
+        encode_threads: int | None,
+        **arguments: Any,
     ) -> Any:
-        return function(to=destination(out, format, grid, resume), **arguments)
+        files = FileOptions(member, quality, lossless, shard_size, encoder, encode_threads)
+        return function(to=destination(out, format, grid, resume, files), **arguments)
 
     return _applied(wrapper, _OUTPUT_OPTIONS)
 

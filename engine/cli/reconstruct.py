@@ -12,7 +12,6 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from engine.cli.destination import Destination
 from engine.cli.labels import parse_labels, require_labels
 from engine.cli.options import (
     EngineOptions,
@@ -22,6 +21,7 @@ from engine.cli.options import (
     output_options,
 )
 from engine.core.errors import OptionError
+from engine.sinks.destination import IMAGE_FOLDERS, Destination
 
 _PAIRS_A_ROW = 4
 
@@ -41,12 +41,15 @@ def reconstruct(
 ) -> None:
     """Put images through a VAE and show both sides.
 
-    A sheet and a folder hold each original and its reconstruction in turn; an array file holds the
-    reconstructions. IMAGES are pictures of any size, or .npy arrays in the model's shape.
+    A sheet and a folder of images hold each original and its reconstruction in turn; arrays and
+    shards hold the reconstructions. IMAGES are pictures of any size, or .npy arrays in the model's
+    shape.
     """
     from engine.cli.pictures import read_pictures
-    from engine.cli.writing import Job, describe, write
+    from engine.cli.writing import write
     from engine.images import to_uint8
+    from engine.saving import describe
+    from engine.sinks.write import Job
 
     with options.open(artifact) as engine:
         spec = engine.spec
@@ -59,7 +62,7 @@ def reconstruct(
         count = len(originals)
         choice = parse_labels(labels, spec.classes, count)
         chosen = engine.labels(count, labels=choice.of(range(count), 0))
-        pairs = to.format in ("sheet", "pngs")
+        pairs = to.format == "sheet" or to.format in IMAGE_FOLDERS
         a_row = min(count, _PAIRS_A_ROW)
         to = to.or_grid(2 * a_row, -(-count // a_row))
         digest = sha256(originals.tobytes()).hexdigest()
@@ -84,7 +87,9 @@ def reconstruct(
         def make(run: range) -> Iterator[Any]:
             yield everything()[run.start : run.stop]
 
-        def written_labels() -> Any:
-            return chosen if chosen is None or not pairs else chosen.repeat(2)
+        both_labels = chosen.repeat(2) if pairs and chosen is not None else chosen
 
-        write(Job(manifest, make, written_labels), to)
+        def labels_of(run: range) -> Any:
+            return None if both_labels is None else both_labels[run.start : run.stop]
+
+        write(Job(manifest, make, labels_of if spec.classes else None), to)

@@ -1,14 +1,18 @@
 """All samples in one array file, written as they come: .npy and .npz (NumPy's NEP 1 format).
 
-Sequential writes need no more memory than one batch, as a memory map would, and a full disk is an
-error here where a memory map ends the process with SIGBUS.
+Sequential writes need no more memory than a few batches, as a memory map would, and a full disk is
+an error here where a memory map ends the process with SIGBUS. What is written can be mapped:
+`np.load(path, mmap_mode="r")`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import math
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,9 +21,24 @@ import numpy.typing as npt
 
 from engine.core.errors import OutputError
 from engine.core.files import atomic_path
+from engine.sinks.pipeline import overlap
 from engine.sinks.space import check_file, check_space
 
 Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An array of `shape` [n, ...] that comes in parts [b, ...]."""
+
+    parts: Iterable[Array]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, array: Array) -> Parts:
+        """A whole array as its only part."""
+        return cls([array], array.shape, array.dtype)
 
 
 def check_room(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
@@ -28,37 +47,47 @@ def check_room(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None
     check_file(path)
 
 
-def write_npy(
-    path: Path, batches: Iterable[Array], shape: tuple[int, ...], dtype: npt.DTypeLike
-) -> None:
-    """Write batches [b, ...] as one array of `shape` [n, ...].
+def write_npy(path: Path, samples: Parts) -> str:
+    """Write one array; gives the SHA-256 of the file, in hex.
 
     Raises OutputError, also when the disk has too little room to begin with; then nothing is left.
     """
-    check_room(path, shape, dtype)
+    check_room(path, samples.shape, samples.dtype)
+    digest = hashlib.sha256()
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        _write_array(file, batches, shape, np.dtype(dtype))
+
+        def put(data: Any) -> None:
+            file.write(data)
+            digest.update(data)
+
+        _write_array(put, samples)
+    return digest.hexdigest()
 
 
-def write_npz(
-    path: Path,
-    batches: Iterable[Array],
-    shape: tuple[int, ...],
-    dtype: npt.DTypeLike,
-    extra: Mapping[str, Array],
-    name: str = "images",
-) -> None:
-    """Write batches [b, ...] as array `name` of `shape` [n, ...], and the extra arrays beside it.
+def write_npz(path: Path, arrays: Mapping[str, Parts]) -> None:
+    """Write arrays, one after the other, under their names. Raises OutputError.
 
-    Not compressed: generated images shrink little, and reading stays fast. Raises OutputError.
+    Not compressed: generated images shrink little, and reading stays fast.
     """
-    check_room(path, shape, dtype)
+    size = sum(math.prod(array.shape) * array.dtype.itemsize for array in arrays.values())
+    check_room(path, (size,), np.uint8)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        with _member(archive, name) as file:
-            _write_array(file, batches, shape, np.dtype(dtype))
-        for key, array in extra.items():
-            with _member(archive, key) as file:
-                _write_array(file, [array], array.shape, array.dtype)
+        for name, array in arrays.items():
+            with _member(archive, name) as file:
+                _write_array(file.write, array)
+
+
+def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """What stands before the values in a .npy file."""
+    buffer = io.BytesIO()
+    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.getvalue()
+
+
+def raw(array: Array, dtype: np.dtype[Any]) -> Any:
+    """The values in C order as bytes, copied only where they must be."""
+    return np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8).data
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
@@ -66,14 +95,19 @@ def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
     return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)
 
 
-def _write_array(
-    file: IO[bytes], parts: Iterable[Array], shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> None:
-    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
+def _write_array(put: Callable[[Any], object], array: Parts) -> None:
+    put(npy_header(array.shape, array.dtype))
     written = 0
-    for part in parts:
-        file.write(np.ascontiguousarray(part, dtype).tobytes())
-        written += part.size
-    if written != math.prod(shape):
-        raise OutputError(f"{written} values came for an array of shape {list(shape)}")
+
+    def count(data: Any) -> None:
+        nonlocal written
+        put(data)
+        written += len(data)
+
+    # One thread is enough to copy.
+    overlap(array.parts, lambda part: raw(part, array.dtype), count, threads=1)
+    if written != math.prod(array.shape) * array.dtype.itemsize:
+        raise OutputError(
+            f"{written // array.dtype.itemsize} values came for an array of shape "
+            f"{list(array.shape)}"
+        )

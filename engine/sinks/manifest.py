@@ -13,7 +13,7 @@ from engine.core.errors import ArtifactError
 from engine.core.files import write_text
 
 MANIFEST_FORMAT = "generator-manifest"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 FOLDER_MANIFEST = "manifest.json"
 
 # What a run does to files, not what decides its samples.
@@ -22,12 +22,16 @@ _PROGRESS_FIELDS = ("complete", "files")
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """One written file: name, hash of its bytes, and for a single sample its index and class."""
+    """Written files: a name, a hash of bytes, the first sample inside and how many there are.
+
+    Single images are recorded a thousand at a time: the name is then `{00000000..00001023}.png`,
+    as a shell expands it, and the hash is that of the files one after the other.
+    """
 
     name: str
     sha256: str
     index: int | None = None
-    label: int | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Manifest:
     labels: what was asked for (a class, one class a sample, 'random', 'cycle').
     latents: where they come from instead of a seed ('sha256:...' of a file, an interpolation).
     shape, dtype: of one written sample.
+    written_as, coding, encoder, shard_size: how files were made of them (`engine.sinks.write`).
     versions: of what computed the samples.
     """
 
@@ -56,6 +61,10 @@ class Manifest:
     truncation: float | None = None
     labels: str | int | tuple[int, ...] | None = None
     latents: str | None = None
+    written_as: str | None = None
+    coding: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str | None = None
+    shard_size: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True
@@ -74,7 +83,7 @@ class Manifest:
         ]
 
     def to_json(self) -> str:
-        """JSON text, one line for each file; `from_json` gives back an equal manifest."""
+        """JSON text, one line for each record; `from_json` gives back an equal manifest."""
         values = {
             "format": MANIFEST_FORMAT,
             "version": MANIFEST_VERSION,

@@ -68,7 +68,7 @@ GENERATE = {
     ),
     "truncation 0": (("gray", "-n", 4, "--truncation", 0, "-o", "o/a"), "truncation=0"),
     "negative seed of an array": (("gray", "-n", 4, "--seed", -1, "-o", "o/a.npy"), "seed=-1 must"),
-    "empty output": (("gray", "-n", 3, "-o", ""), "-o is empty"),
+    "empty output": (("gray", "-n", 3, "-o", ""), "the name of the output is empty; give a .png"),
     "suffix alone": (("gray", "-n", 3, "-o", "o/.png"), "'.png' is a suffix without a name"),
     "long name of a folder": (("gray", "-n", 3, "-o", "n" * 300), "has 300 bytes"),
     "long name of an array": (("gray", "-n", 3, "-o", "n" * 240 + ".npy"), "has 244 bytes"),
@@ -76,16 +76,28 @@ GENERATE = {
     "seed too large": (("gray", "-n", 3, "-o", "a.png", "--seed", 2**64), f"seed={2**64} must"),
     "negative start": (("gray", "-n", 3, "-o", "a.png", "--start", -1), "start=-1 must"),
     "batch size 0": (("gray", "-n", 3, "-o", "a.png", "--batch-size", 0), "batch_size=0 must"),
-    "unknown suffix": (("gray", "-n", 3, "-o", "a.jpg"), "'.jpg' is unknown; give .png"),
+    "unknown suffix": (
+        ("gray", "-n", 3, "-o", "a.jpg"),
+        "give a/ and the format jpgs",
+    ),
     "grid too small": (("gray", "-n", 9, "-o", "a.png", "--grid", "2x2"), "it holds 4"),
     "grid is none": (("gray", "-n", 9, "-o", "a.png", "--grid", "2"), "not COLSxROWS, like 8x4"),
     "grid of an array": (
         ("gray", "-n", 4, "-o", "a.npy", "--grid", "2x2"),
-        "--grid is for a sheet",
+        "a grid is for a sheet, and a.npy is written as npy; leave it out",
     ),
-    "resume of an array": (("gray", "-n", 4, "-o", "a.npy", "--resume"), "for a folder of PNGs"),
-    "audio as PNG": (("drum", "-n", 3, "-o", "a.png"), "write .npy or .npz"),
-    "float PNGs": (("gray", "-n", 3, "-o", "a/", "--output", "float32"), "write .npy or .npz"),
+    "resume of an array": (
+        ("gray", "-n", 4, "-o", "a.npy", "--resume"),
+        "only folders are resumed",
+    ),
+    "audio as PNG": (
+        ("drum", "-n", 3, "-o", "a.png"),
+        "holds uint8 images, not float32; write .npy",
+    ),
+    "float PNGs": (
+        ("gray", "-n", 3, "-o", "a/", "--output", "float32"),
+        "holds uint8 images, not float32; write .npy",
+    ),
     "arch arguments": (
         ("gray", "-n", 3, "-o", "a.png", "--arch-args", "{width: 3}"),
         "is not JSON",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_the_manifest_says_what_made_the_files(
         start=0,
         truncation=0.5,
         labels="random",
+        written_as="npy",
         versions=engine.versions,
         files=manifest.files,
     )
@@ -79,8 +81,12 @@ def test_the_manifest_says_what_made_the_files(
     assert folder is not None
     labels = engine.labels(5)
     assert labels is not None
-    assert [record.label for record in folder.files] == labels.tolist()
-    assert all(record.sha256 == sha256(here / "folder" / record.name) for record in folder.files)
+    (record,) = folder.files
+    assert (record.name, record.index, record.count) == ("{00000000..00000004}.png", 0, 5)
+    files = b"".join((here / f"folder/{index:08d}.png").read_bytes() for index in range(5))
+    assert record.sha256 == hashlib.sha256(files).hexdigest()
+    rows = [f"{index:08d}.png,{label}" for index, label in enumerate(labels)]
+    assert (here / "folder/metadata.csv").read_text().splitlines() == ["file_name,label", *rows]
 
 
 def test_a_sheet_carries_its_manifest_inside(run: Run, models: dict[str, str], here: Path) -> None:

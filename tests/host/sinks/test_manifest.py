@@ -21,9 +21,13 @@ MANIFEST = Manifest(
     start=5,
     truncation=0.7,
     labels=(1, 0, 2),
+    written_as="webdataset",
+    coding={"member": "jpg", "quality": 90},
+    encoder="pillow 13",
+    shard_size=3,
     options={"classes": 10, "input_shape": [80, 20]},
     versions={"numpy": "2.0"},
-    files=(FileRecord("00000005.png", "cd" * 32, 5, 1),),
+    files=(FileRecord("samples-000000.tar", "cd" * 32, 5, 3),),
 )
 
 
@@ -51,7 +55,7 @@ def test_a_long_list_of_labels_is_shortened() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"format": "generator-manifest", "version": 1}', MANIFEST.to_json()[:-30]],
+    ["", "[]", "{}", '{"format": "generator-manifest", "version": 2}', MANIFEST.to_json()[:-30]],
     ids=["empty", "list", "no fields", "no settings", "cut short"],
 )
 def test_damage_is_an_error(text: str) -> None:
@@ -60,8 +64,8 @@ def test_damage_is_an_error(text: str) -> None:
 
 
 def test_a_newer_version_is_refused() -> None:
-    values = json.loads(MANIFEST.to_json()) | {"version": 2}
-    with pytest.raises(ArtifactError, match="version 2"):
+    values = json.loads(MANIFEST.to_json()) | {"version": 3}
+    with pytest.raises(ArtifactError, match="version 3"):
         Manifest.from_json(json.dumps(values))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.errors import OutputError
 from engine.core.files import write_text
-from engine.sinks.arrays import write_npy
+from engine.sinks.arrays import Parts, write_npy
 from engine.sinks.manifest import sidecar
 from engine.sinks.space import check_file, check_folder, check_room_for_files, check_space
 
@@ -41,7 +41,7 @@ def test_a_name_must_leave_room_for_those_of_the_sidecar(tmp_path: Path) -> None
     limit = os.pathconf(tmp_path, "PC_NAME_MAX")
     path = tmp_path / ("n" * (limit - 33 - len(".npy")) + ".npy")
     check_file(path)
-    write_npy(path, [np.zeros((1, 2))], (1, 2), np.float32)
+    write_npy(path, Parts.of(np.zeros((1, 2), np.float32)))
     write_text(sidecar(path), "{}")
     with pytest.raises(OutputError, match=f"has {limit - 32} bytes, and {limit - 33} are possible"):
         check_file(path.with_name(f"n{path.name}"))

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.destination import destination
 from engine.core.errors import OptionError, OutputError
+from engine.sinks.destination import destination
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -46,20 +53,23 @@ def test_the_name_or_the_format_decides(
 
 
 def test_one_file_is_not_written_over_a_folder(here: Path) -> None:
-    with pytest.raises(OptionError, match="is a folder; --format npy writes one file"):
+    with pytest.raises(OptionError, match="is a folder; format npy writes one file"):
         destination(str(here), "npy", None, False)
-    with pytest.raises(OptionError, match="a/ is a folder; --format npy writes one file"):
+    with pytest.raises(OptionError, match="a/ is a folder; format npy writes one file"):
         destination("a/", "npy", None, False)
 
 
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("", "-o is empty; give a .png"),
-        ("  ", "-o is empty"),
+        ("", "is empty; give a .png"),
+        ("  ", "is empty"),
         (".png", "'.png' is a suffix without a name; give one, like a.png"),
         ("o/.NPY", "'.NPY' is a suffix without a name"),
-        ("run.v2", "'.v2' is unknown; give .png, .npy, .npz or a folder (run.v2/)"),
+        (
+            "run.v2",
+            "'.v2' is unknown; give .png, .npy, .npz or a folder (run.v2/), or a format",
+        ),
     ],
     ids=["empty", "blank", "suffix alone", "in capitals", "unknown suffix"],
 )
