@@ -16,7 +16,7 @@ from benchmarks.results import Case, Contestant, Results
 # The versions of ours are what is compared.
 _OWN = "generator-engine"
 
-_Seconds = Callable[[Case], Sequence[float]]
+Seconds = Callable[[Case], Sequence[float]]
 
 
 def machine_difference(a: Results, b: Results) -> str | None:
@@ -55,9 +55,9 @@ def absent(old: Case | None, new: Case | None, name: str) -> str | None:
     return None
 
 
-def references(old: Case, new: Case, use_peers: bool) -> dict[str, _Seconds]:
+def references(old: Case, new: Case, use_peers: bool) -> dict[str, Seconds]:
     """What ran beside a case of ours in both runs, by name, with where its seconds are."""
-    found: dict[str, _Seconds] = {}
+    found: dict[str, Seconds] = {}
     if old.matmul and new.matmul and old.matmul.flop == new.matmul.flop:
         found["matmul"] = _matmul_seconds
     for one in timed(old):
@@ -69,7 +69,7 @@ def references(old: Case, new: Case, use_peers: bool) -> dict[str, _Seconds]:
     return found
 
 
-def relative(case: Case, name: str, beside: dict[str, _Seconds]) -> list[float]:
+def relative(case: Case, name: str, beside: dict[str, Seconds]) -> list[float]:
     """Logarithm, round by round, of a contestant's seconds over the geometric mean of `beside`."""
     level = np.mean([np.log(seconds(case)) for seconds in beside.values()], axis=0)
     ratios: list[float] = (np.log(_seconds_of(name)(case)) - level).tolist()
@@ -84,7 +84,7 @@ def _matmul_seconds(case: Case) -> Sequence[float]:
     return case.matmul.seconds if case.matmul else ()
 
 
-def _seconds_of(name: str) -> _Seconds:
+def _seconds_of(name: str) -> Seconds:
     def seconds(case: Case) -> Sequence[float]:
         contestant = named(case, name)
         return contestant.seconds if contestant else ()

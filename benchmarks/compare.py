@@ -42,12 +42,15 @@ def command(a: Path, b: Path, confidence: float, threshold: float, everything: b
     before, after = read(a), read(b)
     method = Method(confidence, threshold)
     verdicts = compare(before, after, method)
-    click.echo(f"A: {before.run.commit} of {before.run.date}, {before.run.rounds} rounds")
-    click.echo(f"B: {after.run.commit} of {after.run.date}, {after.run.rounds} rounds")
+    for name, results in (("A", before), ("B", after)):
+        run = results.run
+        load = "" if run.load is None else f", load average {run.load:.1f}"
+        click.echo(f"{name}: {run.commit} of {run.date}, {run.rounds} rounds{load}")
     click.echo(
         "Method: in each round, ours over the geometric mean of what ran beside it in both runs; "
         f"exact Mann-Whitney test, Holm's correction over the cases, confidence {confidence:.0%}; "
-        f"changes below {threshold:.0%} are noise. Speed: B's over A's, with its interval."
+        f"changes below {threshold:.0%}, or not seen beside each of them alone, do not count. "
+        "Speed: B's over A's, with its interval."
     )
     versions = changed_versions(before, after)
     if versions:

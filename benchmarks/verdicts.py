@@ -3,18 +3,20 @@
 Machines swing threefold, so no time is compared with one of another run. In each round a contestant
 of ours is divided by the geometric mean of what ran beside it in both runs: the matrix product, the
 peers and the yardsticks. The logarithms of these ratios, [rounds] of A and of B, are compared by
-the Mann-Whitney test, corrected over all cases after Holm.
+the Mann-Whitney test, corrected over all cases after Holm. A change must show beside each of the
+references alone too: a busy machine slows runtimes unequally (one whose threads wait for each other
+most), round after round, and no test on the rounds sees that.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.comparability import (
+    Seconds,
     absent,
     changed_versions,
     machine_difference,
@@ -81,7 +83,8 @@ class _Compared:
     shift: Shift
     smallest_p: float
     rounds: tuple[int, int]
-    references: tuple[str, ...]
+    # B's speed over A's beside each reference alone.
+    beside: dict[str, float]
 
 
 def _compared(
@@ -94,42 +97,52 @@ def _compared(
     a, b = (relative(case, name, beside) for case in (old, new))
     moved = shift(a, b, method.confidence)
     floor = smallest_p(len(a), len(b))
-    return _Compared(old.label, name, moved, floor, (len(a), len(b)), tuple(beside))
+    alone = {other: _alone(old, new, name, other, beside[other]) for other in beside}
+    return _Compared(old.label, name, moved, floor, (len(a), len(b)), alone)
+
+
+def _alone(old: Case, new: Case, name: str, other: str, seconds: Seconds) -> float:
+    """B's speed over A's beside one reference."""
+    a, b = (relative(case, name, {other: seconds}) for case in (old, new))
+    return math.exp(-shift(a, b).estimate)
 
 
 def _decide(found: Sequence[Verdict | _Compared], method: Method) -> list[Verdict]:
     compared = [one for one in found if isinstance(one, _Compared)]
     corrected = iter(holm([one.shift.p for one in compared]))
-    verdicts = []
-    for one in found:
-        if isinstance(one, Verdict):
-            verdicts.append(one)
-            continue
-        p = next(corrected)
-        estimate, low, high = (math.exp(-x) for x in _speeds(one.shift))
-        verdict = Verdict(
-            one.case,
-            one.contestant,
-            "same within noise",
-            speed=(estimate, low, high),
-            p=p,
-            references=one.references,
-        )
-        significant = p <= 1.0 - method.confidence
-        if one.smallest_p * len(compared) > 1.0 - method.confidence:
-            reason = (
-                f"{one.rounds[0]} and {one.rounds[1]} rounds cannot tell among "
-                f"{len(compared)} cases; measure more"
-            )
-            verdict = dataclasses.replace(verdict, outcome="not comparable", reason=reason)
-        elif significant and estimate <= 1.0 - method.threshold:
-            verdict = dataclasses.replace(verdict, outcome="slower")
-        elif significant and estimate >= 1.0 + method.threshold:
-            verdict = dataclasses.replace(verdict, outcome="faster")
-        verdicts.append(verdict)
-    return verdicts
+    return [
+        one if isinstance(one, Verdict) else _verdict(one, next(corrected), len(compared), method)
+        for one in found
+    ]
 
 
-def _speeds(moved: Shift) -> tuple[float, float, float]:
-    # Longer is slower, so the bounds change places.
-    return moved.estimate, moved.high, moved.low
+def _verdict(one: _Compared, p: float, cases: int, method: Method) -> Verdict:
+    speed = _speed(one.shift)
+    alpha = 1.0 - method.confidence
+    outcome: Outcome = "same within noise"
+    reason = ""
+    if one.smallest_p * cases > alpha:
+        outcome = "not comparable"
+        first, second = one.rounds
+        reason = f"{first} and {second} rounds cannot tell among {cases} cases; measure more"
+    elif p <= alpha and abs(speed[0] - 1.0) >= method.threshold:
+        outcome = "slower" if speed[0] < 1.0 else "faster"
+        if not all(_agrees(alone, speed[0], method) for alone in one.beside.values()):
+            outcome = "not comparable"
+            reason = f"the references moved apart: {_listed(one.beside)}"
+    return Verdict(one.case, one.contestant, outcome, reason, speed, p, tuple(one.beside))
+
+
+def _agrees(alone: float, together: float, method: Method) -> bool:
+    """Whether a change shows beside one reference, at least by half of what counts."""
+    least = method.threshold / 2
+    return alone <= 1.0 - least if together < 1.0 else alone >= 1.0 + least
+
+
+def _listed(beside: dict[str, float]) -> str:
+    return ", ".join(f"{alone:.2f} beside {name}" for name, alone in beside.items())
+
+
+def _speed(moved: Shift) -> tuple[float, float, float]:
+    """Estimate and interval of the speed; longer is slower, so the bounds change places."""
+    return math.exp(-moved.estimate), math.exp(-moved.high), math.exp(-moved.low)

@@ -32,21 +32,21 @@ def many(count: int, seed: int, slower: int = 0, by: float = 1.0) -> Results:
 
 
 def test_noise_alone_does_not_alarm() -> None:
-    """Of 100 pairs of runs with 12 cases each, at 95 % confidence, 5 may be called by chance."""
+    """Of 60 pairs of runs with 12 cases each, at 95 % confidence, 3 may be called by chance."""
     alarms = 0
-    for seed in range(100):
+    for seed in range(60):
         found = outcomes(many(12, 2 * seed), many(12, 2 * seed + 1))
         alarms += found != ["same within noise"] * 12
-    assert alarms <= 5
+    assert alarms <= 3
 
 
 @pytest.mark.parametrize(
-    ("cases", "least"), [(1, 90), (12, 65)], ids=["one-case", "one-of-12-cases"]
+    ("cases", "least"), [(1, 54), (12, 40)], ids=["one-case", "one-of-12-cases"]
 )
 def test_times_longer_by_15_percent_are_found(cases: int, least: int) -> None:
-    """Seen in 96 and 78 of 100 pairs of runs of 13 rounds; the more cases, the more is asked."""
+    """Seen in 96 % and 78 % of pairs of runs of 13 rounds; the more cases, the more is asked."""
     hits = 0
-    for seed in range(100):
+    for seed in range(60):
         found = outcomes(many(cases, 2 * seed), many(cases, 2 * seed + 1, slower=1, by=1.15))
         hits += found[0] == "slower"
     assert hits >= least
@@ -70,6 +70,20 @@ def test_changes_below_the_threshold_do_not_count() -> None:
     b = results(steady(1.03))
     assert outcomes(a, b) == ["same within noise"]
     assert outcomes(a, b, Method(threshold=0.01)) == ["slower"]
+
+
+def test_a_busy_machine_that_slows_runtimes_unequally_is_no_regression() -> None:
+    """Seen on two cores shared by ten: OpenMP's barriers cost 13 times, TBB's queues twice."""
+    busy = {"native": 13.0, "eager": 15.0, "compile": 14.0, "onnxruntime": 2.0, "openvino": 1.3}
+    a, b = case(0), case(1)
+    slowed = tuple(
+        replace(one, seconds=tuple(busy[one.name] * value for value in one.seconds))
+        for one in b.contestants
+    )
+    (verdict,) = compare(results(a), results(replace(b, contestants=slowed)), METHOD)
+    assert verdict.outcome == "not comparable"
+    assert verdict.reason.startswith("the references moved apart: ")
+    assert "beside openvino" in verdict.reason
 
 
 def test_speed_is_that_of_b_over_a() -> None:
