@@ -111,17 +111,22 @@ def run_lanes(
     instruction_set: str,
     algorithm: int = 0,
     banded: bool = False,
+    pieces: Sequence[tuple[int, int]] = (),
     threads: int = 1,
     team: bool = False,
 ) -> Array:
-    """`lanes_convolution` on x [images, *input_shape], with NaN in the lanes of absent images."""
+    """`lanes_convolution` on x [images, *input_shape], with NaN in the lanes of absent images.
+
+    banded: in the smallest bands, last first. pieces: in these bands.
+    """
     arena = Arena(capacity)
     source = Value(Form.PLAIN, Space.INPUT, 0, *sizes(layer.input_shape))
     result = Value(Form.PLAIN, Space.OUTPUT, 0, *sizes(layer.output_shape))
     inside = arena.value(Form.LANES, layer.input_shape)
     outside = arena.value(Form.LANES, layer.output_shape)
-    options = {"threads": threads, "team": team, "instruction_set": instruction_set}
-    with Network(capacity, arena.bytes, **options) as network:
+    with Network(
+        capacity, arena.bytes, threads=threads, team=team, instruction_set=instruction_set
+    ) as network:
         into = convert(network, source, inside)
         number = network.add(
             "lanes_convolution",
@@ -134,6 +139,7 @@ def run_lanes(
         back = convert(network, outside, result)
         if banded:
             pieces = bands(layer.rows, network.granularity(number))
+        if pieces:
             items = [Item(number, begin, end) for begin, end in pieces]
             network.schedule([Item(into, 0, 1), *items, Item(back, 0, 1)])
         garbage = np.full((capacity, *layer.input_shape), np.nan, np.float32)

@@ -36,7 +36,7 @@ Axis find_runs(const Geometry& geometry, int axis, int most) {
       break;
     }
     Run run{output, static_cast<int>(members.size()), {}};
-    std::vector<int> signature;
+    std::vector<int> signature{run.phase(geometry, axis)};
     for (size_t read = 0; read < members[0].size(); ++read) {
       std::vector<int> taps;
       for (const auto& member : members) taps.push_back(member[read].tap);

@@ -19,12 +19,17 @@ struct Run {
   int first;
   int members;
   std::vector<Read> reads;
+
+  // The first output of the phase that the run begins in.
+  int phase(const Geometry& geometry, int axis) const {
+    return geometry.transposed ? first % geometry.stride[axis] : 0;
+  }
 };
 
 struct Axis {
   // A key: the tap of each member.
   std::vector<std::vector<int>> keys;
-  // Runs that have as many members and the same keys, in order of their outputs.
+  // Runs of as many members, the same keys and one phase, in order of their outputs.
   std::vector<std::vector<Run>> classes;
 };
 

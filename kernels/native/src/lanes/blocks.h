@@ -1,4 +1,5 @@
-// Columns of a panel of weights, in blocks of nearly equal width. Internal linkage: see isa/kernels.h.
+// Columns of a panel of weights, in blocks of nearly equal width. Internal linkage, as isa/kernels.h
+// asks for.
 
 #pragma once
 

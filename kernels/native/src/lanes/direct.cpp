@@ -8,93 +8,11 @@
 namespace gk::lanes {
 namespace {
 
-// Fewer columns than this leave registers idle: neighbours that read the same inputs join them.
-constexpr int kFewColumns = 12;
-constexpr int kManyColumns = 32;
-// Of outputs, between two turns of the depth: they and the weights they meet stay in the second cache.
+// Of outputs, between two turns of the depth: they and the weights they meet stay in the second
+// cache.
 constexpr int64_t kTileBytes = 256 * 1024;
 
-int members_wanted(int columns) {
-  return columns < kFewColumns ? std::max(1, kManyColumns / columns) : 1;
-}
-
-int most_of(const Axis& axis, bool reads) {
-  size_t most = 0;
-  for (const auto& runs : axis.classes) {
-    most = std::max<size_t>(most, reads ? runs[0].reads.size() : runs[0].members);
-  }
-  return static_cast<int>(most);
-}
-
 }  // namespace
-
-Direct::Direct(const Layer& layer, const float* shift, const LaneKernels& kernels)
-    : kernels_(kernels), layer_(layer) {
-  for (int axis = 2; axis >= 0; --axis) {
-    axes_[axis] = find_runs(layer.geometry, axis, members_wanted(layer.width() * most_members_));
-    most_members_ *= std::max(1, most_of(axes_[axis], false));
-    most_terms_ *= most_of(axes_[axis], true);
-  }
-  pack(layer, shift);
-  layer_.weight = nullptr;
-}
-
-void Direct::pack(const Layer& layer, const float* shift) {
-  const auto& [zs, ys, xs] = axes_;
-  const int width = layer.width();
-  int64_t size = 0;
-  for (const auto& z : zs.keys) {
-    for (const auto& y : ys.keys) {
-      for (const auto& x : xs.keys) {
-        panels_.push_back(size);
-        size += static_cast<int64_t>(z.size() * y.size() * x.size()) * layer.depth() *
-                layer.out_channels;
-      }
-    }
-  }
-  weights_ = Buffer<float>(size);
-  float* to = weights_.data();
-  const Axes& kernel = layer.geometry.kernel;
-  for (const auto& z : zs.keys) {
-    for (const auto& y : ys.keys) {
-      for (const auto& x : xs.keys) {
-        std::vector<int> taps;
-        for (const int a : z) {
-          for (const int b : y) {
-            for (const int c : x) taps.push_back((a * kernel[1] + b) * kernel[2] + c);
-          }
-        }
-        const int columns = static_cast<int>(taps.size()) * width;
-        const int blocks = block_count(columns, kernels_.widest);
-        for (int group = 0; group < layer.groups; ++group) {
-          for (int block = 0; block < blocks; ++block) {
-            for (int k = 0; k < layer.depth(); ++k) {
-              for (int column = block_start(block, blocks, columns);
-                   column < block_start(block + 1, blocks, columns); ++column) {
-                *to++ = layer.row(taps[column / width], k, group)[column % width];
-              }
-            }
-          }
-        }
-      }
-    }
-  }
-  shift_ = Buffer<float>(static_cast<size_t>(layer.out_channels) * most_members_);
-  for (int group = 0; group < layer.groups; ++group) {
-    for (int column = 0; column < width * most_members_; ++column) {
-      shift_[static_cast<size_t>(group) * width * most_members_ + column] =
-          shift ? shift[group * width + column % width] : 0.0f;
-    }
-  }
-}
-
-const float* Direct::panel(int z, int y, int x, int group) const {
-  const int64_t place = (static_cast<int64_t>(z) * axes_[1].keys.size() + y) *
-                            static_cast<int64_t>(axes_[2].keys.size()) + x;
-  const int64_t members =
-      axes_[0].keys[z].size() * axes_[1].keys[y].size() * axes_[2].keys[x].size();
-  return weights_.data() + panels_[place] + group * members * layer_.width() * layer_.depth();
-}
 
 size_t Direct::scratch_bytes() const {
   return kernels_.vector * kernels_.most_vectors * sizeof(float) + most_terms_ * sizeof(LaneTerm) +
@@ -108,27 +26,28 @@ void Direct::run(const Work& work) const {
   bytes += kernels_.vector * kernels_.most_vectors * sizeof(float);
   scratch.terms = reinterpret_cast<LaneTerm*>(bytes);
   scratch.columns = reinterpret_cast<float**>(bytes + most_terms_ * sizeof(LaneTerm));
-  const int outermost = layer_.geometry.outermost();
-  for (const auto& z : axes_[0].classes) {
-    for (const auto& y : axes_[1].classes) {
-      for (const auto& x : axes_[2].classes) {
-        Band band{{z.data(), y.data(), x.data()},
-                  {static_cast<int>(z.size()), static_cast<int>(y.size()),
-                   static_cast<int>(x.size())},
-                  z[0].members * y[0].members * x[0].members,
-                  static_cast<int>(z[0].reads.size() * y[0].reads.size() * x[0].reads.size())};
-        const Run* first = band.runs[outermost];
-        const Run* last = first + band.counts[outermost];
-        const auto ends_by = [](const Run& run, int row) { return run.first + run.members <= row; };
-        const auto begins_before = [](const Run& run, int row) { return run.first < row; };
-        first = std::lower_bound(first, last, work.begin, ends_by);
-        last = std::lower_bound(first, last, work.end, begins_before);
-        band.runs[outermost] = first;
-        band.counts[outermost] = static_cast<int>(last - first);
-        run_class(work, band, scratch);
-      }
-    }
+  for (const Classes& classes : classes_) run_class(work, within(classes, work), scratch);
+}
+
+Direct::Band Direct::within(const Classes& classes, const Work& work) const {
+  Band band{{}, {}, 1, 1};
+  for (int axis = 0; axis < 3; ++axis) {
+    const std::vector<Run>& runs = *classes[axis];
+    band.runs[axis] = runs.data();
+    band.counts[axis] = static_cast<int>(runs.size());
+    band.members *= runs[0].members;
+    band.terms *= static_cast<int>(runs[0].reads.size());
   }
+  const int outermost = layer_.geometry.outermost();
+  const Run* first = band.runs[outermost];
+  const Run* last = first + band.counts[outermost];
+  const auto ends_by = [](const Run& run, int row) { return run.first + run.members <= row; };
+  const auto begins_before = [](const Run& run, int row) { return run.first < row; };
+  first = std::lower_bound(first, last, work.begin, ends_by);
+  last = std::lower_bound(first, last, work.end, begins_before);
+  band.runs[outermost] = first;
+  band.counts[outermost] = static_cast<int>(last - first);
+  return band;
 }
 
 void Direct::run_class(const Work& work, const Band& band, const Scratch& scratch) const {
@@ -184,7 +103,8 @@ void Direct::run_position(const Work& work, const Band& band, int position, int 
           const int64_t place =
               (static_cast<int64_t>(a.input) * geometry.input[1] + b.input) * geometry.input[2] +
               c.input;
-          const int64_t row = place * layer_.in_channels + group * layer_.depth() + product.first_depth;
+          const int64_t row =
+              place * layer_.in_channels + group * layer_.depth() + product.first_depth;
           *term++ = {input + row * capacity, panel(a.key, b.key, c.key, group)};
         }
       }
@@ -192,7 +112,8 @@ void Direct::run_position(const Work& work, const Band& band, int position, int 
     float** column = scratch.columns;
     for (int member = 0; member < band.members; ++member) {
       const int outputs[] = {z.first + member / x.members / y.members,
-                             y.first + member / x.members % y.members, x.first + member % x.members};
+                             y.first + member / x.members % y.members,
+                             x.first + member % x.members};
       const int64_t place = (static_cast<int64_t>(outputs[0]) * geometry.output[1] + outputs[1]) *
                                 geometry.output[2] +
                             outputs[2];

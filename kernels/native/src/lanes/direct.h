@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "lanes/axis.h"
@@ -15,15 +16,19 @@ namespace gk::lanes {
 
 class Direct {
  public:
+  // Computes the phases (first outputs along each axis) that `others` do not, all where it is empty.
   // shift: [out_channels] or null.
-  Direct(const Layer& layer, const float* shift, const LaneKernels& kernels);
+  using Phases = std::function<bool(int z, int y, int x)>;
+  Direct(const Layer& layer, const float* shift, const LaneKernels& kernels, const Phases& others);
 
   void run(const Work& work) const;
   size_t scratch_bytes() const;
   size_t weight_bytes() const { return weights_.bytes() + shift_.bytes(); }
 
  private:
-  // The runs of one class of each axis, of which those of the outermost begin before the band's end.
+  // A class of runs of every axis.
+  using Classes = std::array<const std::vector<Run>*, 3>;
+  // Their runs, of the outermost axis those that meet the band.
   struct Band {
     std::array<const Run*, 3> runs;
     std::array<int, 3> counts;
@@ -37,16 +42,21 @@ class Direct {
     float* dump;
   };
 
-  void pack(const Layer& layer, const float* shift);
+  void find_classes(const Phases& others);
+  void pack_weights(const Layer& layer);
+  void pack_shift(const float* shift);
+  Band within(const Classes& classes, const Work& work) const;
   void run_class(const Work& work, const Band& band, const Scratch& scratch) const;
   void run_position(const Work& work, const Band& band, int position, int lane,
                     const Scratch& scratch, LaneProduct& product) const;
+  size_t panel_place(int z, int y, int x) const;
   const float* panel(int z, int y, int x, int group) const;
 
   const LaneKernels& kernels_;
   Layer layer_;
   std::array<Axis, 3> axes_;
-  std::vector<int64_t> panels_;  // [key of z][key of y][key of x]: floats before the panel
+  std::vector<Classes> classes_;
+  std::vector<int64_t> panels_;  // [key of z][key of y][key of x]: floats before it, or -1
   Buffer<float> weights_;        // [panel][group][block][depth][width of the block]
   Buffer<float> shift_;          // [group][member][width]
   int most_members_ = 1;

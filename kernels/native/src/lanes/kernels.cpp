@@ -1,9 +1,12 @@
 #include "lanes/kernels.h"
 
 #include "lanes/product.h"
+#include "lanes/transform.h"
 
 namespace gk {
 
-extern const LaneKernels GK_TABLE(lanes) = {kVector, kMostVectors, kWidest, multiply};
+extern const LaneKernels GK_TABLE(lanes) = {kVector,         kMostVectors,
+                                              kWidest,         multiply,
+                                              transform_input, transform_output};
 
 }  // namespace gk

@@ -15,9 +15,9 @@ struct LaneTerm {
   const float* panel;  // the whole panel: [block][panel_depth][width of the block]
 };
 
-// columns[j][lane] = activation(shift[j] + sum over terms and depth of weight * rows), on some lanes.
-// Panels have their columns in blocks (lanes/blocks.h). The order of the sum is that of the terms, in
-// each of them that of the depth.
+// columns[j][lane] = activation(shift[j] + sum over terms and depth of weight * rows), on some
+// lanes. Panels have their columns in blocks (lanes/blocks.h). The order of the sum is that of the
+// terms, in each of them that of the depth.
 struct LaneProduct {
   const LaneTerm* terms;
   int term_count;
@@ -36,17 +36,20 @@ struct LaneProduct {
   float alpha;
 };
 
-// One tile of Winograd's F(4, 2) along some of two axes: 5 points along such an axis, else 1.
-struct LaneTile {
-  const float* const* sources;  // [points]: rows of the input tile [channel][source_stride], or null
-  int64_t source_stride;
-  float* const* targets;  // [outputs]: rows of the output tile [channel][target_stride], or null
-  int64_t target_stride;
-  float* points;  // [point][channel][vectors]
+// Winograd's F(4, 2) on rows of images, along the second (y) and third (x) axis or one of them: such
+// an axis has 5 points and 4 outputs, the other 1. Tile and transform are [y][x], x fastest.
+struct LaneTransform {
+  int points_y;
+  int points_x;
+  const float* const* sources;  // [points]: inputs of the tile, [channel][map_stride]
+  float* const* targets;        // [outputs]: outputs of the tile, likewise; null ones are left out
+  int64_t map_stride;
+  float* transformed;  // [point][channel][row_stride]
   int64_t point_stride;
+  int64_t row_stride;
   int channels;
   int vectors;
-  const float* shift;  // [channels], or null
+  const float* shift;  // [channels]
   Activation activation;
   float alpha;
 };
@@ -56,6 +59,8 @@ struct LaneKernels {
   int most_vectors;  // of a product
   int widest;        // columns of a block
   void (*multiply)(const LaneProduct& product);
+  void (*transform_input)(const LaneTransform& tile);
+  void (*transform_output)(const LaneTransform& tile);
 };
 
 GK_DECLARE(LaneKernels, lanes);

@@ -1,9 +1,11 @@
 // kind "lanes_convolution": integers after the geometry: in_channels, out_channels, groups,
 // activation, algorithm (0 best, 1 direct, 2 Winograd); number alpha; arrays weight, shift or none.
 
+#include <algorithm>
 #include <limits>
 
 #include "lanes/direct.h"
+#include "lanes/winograd.h"
 #include "registry.h"
 
 namespace gk {
@@ -23,7 +25,7 @@ class LanesConvolution final : public Operation {
     layer.activation = description.activation();
     layer.alpha = static_cast<float>(description.number());
     layer.capacity = target.capacity;
-    description.integer(0, 2);
+    const auto algorithm = static_cast<Algorithm>(description.integer(0, 2));
     if (layer.in_channels % layer.groups || layer.out_channels % layer.groups) {
       description.refuse("groups do not divide the channels");
     }
@@ -39,16 +41,40 @@ class LanesConvolution final : public Operation {
                                      layer.out_channels);
     const float* shift = description.optional_array(layer.out_channels);
     rows_ = layer.geometry.output[layer.geometry.outermost()];
-    direct_ = std::make_unique<lanes::Direct>(layer, shift, target.kernels.lanes);
+    const LaneKernels& kernels = target.kernels.lanes;
+    if (algorithm != Algorithm::kDirect) {
+      const bool asked = algorithm == Algorithm::kWinograd;
+      const auto extent = asked ? lanes::Extent::kPossible : lanes::Extent::kQuicker;
+      auto combinations = lanes::find_combinations(layer, kernels, extent);
+      if (asked && combinations.empty()) {
+        description.refuse(
+            "Winograd needs a phase of two neighbouring taps along the last or second last axis");
+      }
+      if (!combinations.empty()) {
+        winograd_ = std::make_unique<lanes::Winograd>(layer, shift, kernels, combinations);
+      }
+    }
+    lanes::Direct::Phases taken;
+    if (winograd_) taken = [&](int z, int y, int x) { return winograd_->takes(z, y, x); };
+    direct_ = std::make_unique<lanes::Direct>(layer, shift, kernels, taken);
   }
 
-  void run(const Work& work) const override { direct_->run(work); }
+  void run(const Work& work) const override {
+    if (winograd_) winograd_->run(work);
+    direct_->run(work);
+  }
   int rows() const override { return rows_; }
   bool divisible() const override { return true; }
-  size_t scratch_bytes() const override { return direct_->scratch_bytes(); }
-  size_t weight_bytes() const override { return direct_->weight_bytes(); }
+  int granularity() const override { return winograd_ ? winograd_->granularity() : 1; }
+  size_t scratch_bytes() const override {
+    return std::max(direct_->scratch_bytes(), winograd_ ? winograd_->scratch_bytes() : 0);
+  }
+  size_t weight_bytes() const override {
+    return direct_->weight_bytes() + (winograd_ ? winograd_->weight_bytes() : 0);
+  }
 
  private:
+  enum class Algorithm { kBest, kDirect, kWinograd };
   static constexpr int kLaneStep = 16;
 
   // A linear layer of many positions is a convolution of one tap along them.
@@ -58,7 +84,8 @@ class LanesConvolution final : public Operation {
   }
 
   int rows_;
-  std::unique_ptr<lanes::Direct> direct_;
+  std::unique_ptr<lanes::Winograd> winograd_;  // none where no phase is taken
+  std::unique_ptr<lanes::Direct> direct_;      // the phases that are left
 };
 
 constexpr Kind kKinds[] = {{"lanes_convolution", make<LanesConvolution>}};

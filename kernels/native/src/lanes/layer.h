@@ -24,7 +24,8 @@ struct Layer {
   int width() const { return out_channels / groups; }
   // Weights from one input channel of a group to its output channels, for one tap.
   const float* row(int tap, int channel, int group) const {
-    return weight + (static_cast<int64_t>(tap) * depth() + channel) * out_channels + group * width();
+    return weight + (static_cast<int64_t>(tap) * depth() + channel) * out_channels +
+           group * width();
   }
 };
 

@@ -1,0 +1,100 @@
+#include "lanes/tiling.h"
+
+#include <algorithm>
+
+#include "lanes/share.h"
+
+namespace gk::lanes {
+namespace {
+
+// Vector operations to transform a point of one channel, loads and stores among them.
+constexpr double kInputCost = 6.0;
+constexpr double kOutputCost = 4.5;
+// Products of transformed rows wait for memory more than those of a direct sum do.
+constexpr double kProductCost = 1.1;
+
+// Transformed inputs and outputs of the cells in hand: half of a second cache of 2 MiB, so that the
+// weights of a point fit beside them.
+constexpr int64_t kBoxBytes = 1024 * 1024;
+// Where the weights come from beyond that cache, this many rows at least meet each of them.
+constexpr int64_t kManyWeightBytes = 2 * 1024 * 1024;
+constexpr int kLeastOutputs = 4;
+// Along an axis of several terms, neighbours share transformed inputs.
+constexpr int kSharing = 4;
+
+bool is_quicker(const std::array<Side, 3>& sides, const Layer& layer) {
+  double direct = 1;
+  double products = 1;
+  double inputs = 1;
+  double outputs = 1;
+  double points = 1;
+  for (const Side& side : sides) {
+    direct *= side.phase.products();
+    products *= side.transformed ? side.cells() : side.phase.products();
+    inputs *= side.transformed ? side.cells() : side.input_count(side.phase.count);
+    outputs *= side.cells();
+    points *= side.points();
+  }
+  const double pairs = static_cast<double>(layer.depth()) * layer.out_channels;
+  return points * (kProductCost * products * pairs + kInputCost * inputs * layer.in_channels +
+                   kOutputCost * outputs * layer.out_channels) <
+         direct * pairs;
+}
+
+void choose_cells(Combination& combination, const Layer& layer, const LaneKernels& kernels) {
+  const int64_t row = kernels.vector * kernels.most_vectors * static_cast<int64_t>(sizeof(float));
+  const bool streaming =
+      combination.weights(layer) * static_cast<int64_t>(sizeof(float)) > kManyWeightBytes;
+  const auto fits = [&] {
+    const int64_t bytes = combination.points() * row *
+                          (combination.inputs() * layer.in_channels +
+                           combination.outputs() * layer.out_channels);
+    return bytes <= kBoxBytes || (streaming && combination.outputs() <= kLeastOutputs);
+  };
+  const auto grow = [&](int& size, int most) {
+    while (size < most) {
+      ++size;
+      if (fits()) continue;
+      --size;
+      return;
+    }
+  };
+  combination.cells = {1, 1, 1};
+  combination.lanes = 1;
+  for (int axis = 0; axis < 3; ++axis) {
+    const Side& side = combination.sides[axis];
+    if (side.terms() > 1) grow(combination.cells[axis], std::min(kSharing, side.cells()));
+  }
+  for (int axis = 2; axis >= 0; --axis) {
+    grow(combination.cells[axis], combination.sides[axis].cells());
+  }
+  grow(combination.lanes, LaneBlocks(kernels, layer.capacity).count());
+}
+
+}  // namespace
+
+int64_t Combination::inputs() const {
+  int64_t count = lanes;
+  for (int axis = 0; axis < 3; ++axis) count *= sides[axis].input_count(cells[axis]);
+  return count;
+}
+
+std::vector<Combination> find_combinations(const Layer& layer, const LaneKernels& kernels,
+                                           Extent extent) {
+  std::vector<Combination> found;
+  for (const Phase& z : find_phases(layer.geometry, 0)) {
+    for (const Phase& y : find_phases(layer.geometry, 1)) {
+      for (const Phase& x : find_phases(layer.geometry, 2)) {
+        const std::array<Side, 3> sides{{{z, false}, {y, y.is_pair()}, {x, x.is_pair()}}};
+        if (z.taps.empty() || y.taps.empty() || x.taps.empty()) continue;
+        if (!sides[1].transformed && !sides[2].transformed) continue;
+        if (extent == Extent::kQuicker && !is_quicker(sides, layer)) continue;
+        found.push_back({sides, {}, 0});
+        choose_cells(found.back(), layer, kernels);
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace gk::lanes
