@@ -40,8 +40,8 @@ details { margin: 6px 0 12px; }
 summary { cursor: pointer; color: #17608f; font-size: 13.5px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: bottom; padding: 3px 10px 3px 0; white-space: nowrap; }
-th { white-space: normal; color: #6b7880; font-weight: 600; border-bottom: 1px solid #d5dade; }
+th, td { text-align: left; vertical-align: top; padding: 3px 10px 3px 0; white-space: nowrap; }
+th { white-space: normal; vertical-align: bottom; color: #6b7880; font-weight: 600; border-bottom: 1px solid #d5dade; }
 td { border-bottom: 1px solid #eef0f2; }
 td.wraps { white-space: normal; min-width: 200px; }
 th.number, td.number { text-align: right; }

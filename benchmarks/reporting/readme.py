@@ -11,7 +11,7 @@ from benchmarks.markdown import table
 from benchmarks.ratios import best, headline, matmul_share, rate, speedup, timed
 from benchmarks.reporting import tables, words
 from benchmarks.reporting.bundle import Bundle
-from benchmarks.results import Case
+from benchmarks.results import Case, Contestant
 from engine.core.errors import OptionError
 
 BEGIN = "<!-- benchmarks:begin -->"
@@ -58,11 +58,11 @@ def _models(bundle: Bundle) -> str:
     if not cases:
         return ""
     head = (
-        *("model", "n", "precision", "images/s", "best peer", "x best peer", "of matmul"),
-        *("PSNR dB, mean / worst", "KID change"),
+        *("model", "n", "precision", "ours, images/s", "best peer, images/s", "x best peer"),
+        *("of matmul", "PSNR dB, mean / worst", "KID change"),
     )
     rows = [_model(case) for case in sorted(cases, key=_order)]
-    return table(head, rows, right=(1, 3, 5, 6, 7, 8))
+    return table(head, rows, right=(1, 5, 6, 7, 8))
 
 
 def _order(case: Case) -> tuple[str, str, int]:
@@ -75,13 +75,17 @@ def _model(case: Case) -> tuple[str, ...]:
         case.name,
         f"{case.batch:,}",
         case.precision,
-        words.number(rate(case, ours).median) if ours else "not measured",
-        f"{peer.name} {words.number(rate(case, peer).median)}" if peer else "not measured",
+        _named_rate(case, ours),
+        _named_rate(case, peer),
         words.ratio(speedup(ours, peer)) if ours and peer else words.NOTHING,
         words.percent(matmul_share(case, ours)) if ours else words.NOTHING,
         words.psnr(ours.image_cost) if ours else words.NOTHING,
         words.kid(ours.image_cost) if ours else words.NOTHING,
     )
+
+
+def _named_rate(case: Case, one: Contestant | None) -> str:
+    return f"{one.name} {words.number(rate(case, one).median)}" if one else "not measured"
 
 
 def _layers(bundle: Bundle) -> str:

@@ -49,6 +49,7 @@ def test_section_quotes_the_paired_ratio_beside_the_image_cost() -> None:
     text = section(bundles([everything()]))
     (row,) = [line for line in text.splitlines() if line.startswith("| face-dcgan | 1,024 | bf16")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert re.fullmatch(r"native [\d,]+", cells[3])
     assert re.fullmatch(r"compile [\d,]+", cells[4])
     ratio = float(cells[5].split()[0])
     assert ratio == pytest.approx(3.3, rel=0.1)
