@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,7 @@ def _through(x, forms, final, instruction_set, *, capacity=CAPACITY, rows=1, **o
         out = out.reshape(len(x), sizes(shape)[1], sizes(shape)[0])
     with Network(capacity, arena.bytes, instruction_set=instruction_set, **options) as network:
         items = []
-        for source, target in zip(chain, chain[1:], strict=False):
+        for source, target in itertools.pairwise(chain):
             number = convert(network, source, target, rows)
             items += [Item(number, row, row + 1) for row in reversed(range(rows))]
         network.schedule(items)

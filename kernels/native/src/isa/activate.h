@@ -4,6 +4,7 @@
 #pragma once
 
 #include "isa/activation.h"
+#include "isa/exponential.h"
 #include "isa/vector.h"
 
 namespace gk {
@@ -40,7 +41,7 @@ GK_INLINE Vector activate(Activation activation, float alpha, Vector x) {
     case Activation::kTanh:
       return tanh_of(x);
     case Activation::kSigmoid:
-      return multiply_add(tanh_of(x * broadcast(0.5f)), broadcast(0.5f), broadcast(0.5f));
+      return sigmoid_of(x);
   }
   __builtin_unreachable();
 }

@@ -1,0 +1,120 @@
+#include "moves/move.h"
+
+#include <cstring>
+
+namespace gk {
+namespace {
+
+constexpr int64_t kBlockBytes = 64;
+
+int64_t units_of(const gk_value& value) {
+  return is_bfloat16(value) ? value.positions * channel_blocks(value) : elements(value);
+}
+
+// bfloat16 of a float32, rounded to nearest even.
+uint16_t half_of(float number) {
+  uint32_t bits;
+  std::memcpy(&bits, &number, sizeof(bits));
+  if (number != number) return static_cast<uint16_t>((bits >> 16) | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+}  // namespace
+
+Move::Move(Description& description, const Target& target, bool banded)
+    : kernels_(target.kernels.moves),
+      output_(description.output(0)),
+      rows_(banded ? read_rows(description, units_of(output_)) : 1) {
+  check_forms(description, target, Forms::kAll);
+  for (int i = 0; i < description.input_count(); ++i) {
+    inputs_.push_back(units_of(description.input(i)));
+  }
+}
+
+Sizes Move::in_units(Sizes shape) const {
+  if (shape.empty()) return {1};
+  if (is_bfloat16(output_)) shape.back() = (shape.back() + 31) / 32;
+  return shape;
+}
+
+void Move::append(int source, int64_t from) {
+  if (!runs_.empty()) {
+    Run& last = runs_.back();
+    if (last.source == source) {
+      if (last.count == 1) last.step = from - last.from;
+      if (last.from + last.count * last.step == from) {
+        ++last.count;
+        ++units_;
+        return;
+      }
+      if (last.count == 1) last.step = 1;
+    }
+  }
+  runs_.push_back({units_++, from, 1, 1, source});
+}
+
+void Move::append_axes(const std::vector<Sizes>& tables) {
+  Sizes index(tables.size());
+  for (const Sizes& table : tables) {
+    if (table.empty()) return;
+  }
+  for (;;) {
+    int64_t from = 0;
+    bool somewhere = true;
+    for (size_t axis = 0; axis < tables.size(); ++axis) {
+      const int64_t place = tables[axis][static_cast<size_t>(index[axis])];
+      somewhere = somewhere && place != kNowhere;
+      from += place;
+    }
+    append(somewhere ? 0 : kTable, somewhere ? from : index.back());
+    size_t axis = tables.size();
+    while (axis > 0 && ++index[axis - 1] == static_cast<int64_t>(tables[axis - 1].size())) {
+      index[--axis] = 0;
+    }
+    if (axis == 0) return;
+  }
+}
+
+void Move::set_table(const float* numbers, int64_t count, int64_t channels) {
+  if (!is_bfloat16(output_)) {
+    floats_ = Buffer<float>(static_cast<size_t>(count * channels));
+    std::memcpy(floats_.data(), numbers, floats_.bytes());
+    return;
+  }
+  const int64_t padded = (channels + 31) / 32 * 32;
+  halves_ = Buffer<uint16_t>(static_cast<size_t>(count * padded));
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t channel = 0; channel < padded; ++channel) {
+      halves_[static_cast<size_t>(i * padded + channel)] =
+          channel < channels ? half_of(numbers[i * channels + channel]) : uint16_t{0};
+    }
+  }
+}
+
+size_t Move::weight_bytes() const {
+  return runs_.size() * sizeof(Run) + floats_.bytes() + halves_.bytes();
+}
+
+void Move::run(const Work& work) const {
+  const bool half = is_bfloat16(output_);
+  const bool apart = output_.form == GK_PLAIN || output_.form == GK_PLAIN16;
+  const int64_t unit = half ? kBlockBytes : 4;
+  // Lanes are moved in whole vectors, rows image by image.
+  const int used = half ? work.images : in_vectors(work.images);
+  Units units{};
+  units.stride = apart ? unit : unit * work.capacity;
+  units.bytes = apart ? unit : unit * used;
+  units.images = apart ? work.images : 1;
+  units.out_image = units_ * unit;
+  std::vector<int64_t> source_image;
+  for (const int64_t count : inputs_) source_image.push_back(count * unit);
+  units.source_image = source_image.data();
+  units.table = half ? static_cast<const void*>(halves_.data()) : floats_.data();
+  units.table_bytes = unit;
+  const int64_t row = units_ / rows_;
+  const Share share = share_of(row * work.begin, row * work.end, work);
+  kernels_.copy(runs_.data(), static_cast<int64_t>(runs_.size()), share.begin, share.end, units,
+                work.inputs, work.outputs[0]);
+}
+
+}  // namespace gk
