@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +22,7 @@ Log = Callable[[str], None]
 
 SWEEP_ROUNDS = 3
 SLOW = "compiles for half a minute a case, so it takes part in --preset full alone"
+_ROOT = Path(__file__).parents[1]
 WRONG = "wrong result"
 _MOST_CHARACTERS = 200
 
@@ -122,7 +125,12 @@ def best_size(sweep: Sequence[SweepPoint]) -> int:
 
 def left_out(competitor: Competitor, reason: str) -> Contestant:
     """The record of a contestant without times."""
-    return Contestant(competitor.name, competitor.role, "", not_measured=reason)
+    return Contestant(competitor.name, competitor.role, "", not_measured=public(reason))
+
+
+def public(reason: str) -> str:
+    """A reason without the folder that this checkout lies in: results are published."""
+    return reason.replace(f"{_ROOT}{os.sep}", "")
 
 
 def described(error: Exception) -> str:

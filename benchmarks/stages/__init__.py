@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from benchmarks.results import Case, Stage
 from benchmarks.stages.cold_process import cold_process
 from benchmarks.stages.copying import copying
+from benchmarks.stages.encoding import encoding
 from benchmarks.stages.life import life
 from benchmarks.stages.records import stage_record
+from benchmarks.stages.streaming import streaming
+from benchmarks.stages.to_disk import to_disk
 from engine.core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
 _MEASURED_BY: Mapping[Stage, Callable[[Bench, str], tuple[Case, ...]]] = {
     "build": life,
     "copy": copying,
+    "encode": encoding,
     "cold process": cold_process,
+    "sinks": to_disk,
+    "stream": streaming,
 }
 
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import face
 from benchmarks.model_networks import model_inputs
+from benchmarks.network import Network, image_scale
 from benchmarks.results import Case, Contestant, Role
 from benchmarks.rounds import rotated, seconds_of
+from benchmarks.stages.engines import artifact
 from benchmarks.stages.records import SHEET, stage_record
 from engine.backends.base import not_installed
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
-    from benchmarks.network import Network
 
 _ROOT = Path(__file__).parents[2]
 _SECONDS = 300
@@ -38,8 +38,8 @@ _OPENVINO = _FEED + (
     "{{'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': 'f32'}}); c(x)"
 )
 _TORCH = _FEED + (
-    "import torch; m = torch.jit.load({script!r}); "
-    "y = m(*[torch.from_numpy(a) for a in x]).detach(); "
+    "import torch; m = torch.load({module!r}, weights_only=False)\n"
+    "with torch.inference_mode(): y = m(*[torch.from_numpy(a) for a in x])\n"
     "y.mul_({scale}).add_({shift}).permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()"
 )
 # Name, role, package, settings, program.
@@ -47,7 +47,7 @@ _WAYS: tuple[tuple[str, Role, str, str, str], ...] = (
     ("Engine", "ours", "numpy", "Engine(model, batch_size=32).generate(32)", _ENGINE),
     ("onnxruntime", "peer", "onnxruntime", "session and one run", _ONNXRUNTIME),
     ("OpenVINO", "peer", "openvino", "compile_model and one run", _OPENVINO),
-    ("torch eager", "peer", "torch", "TorchScript file and one run", _TORCH),
+    ("torch eager", "peer", "torch", "module read from a file, one run", _TORCH),
     ("import numpy", "yardstick", "numpy", "python -c 'import numpy'", "import numpy"),
 )
 
@@ -65,7 +65,7 @@ def cold_process(bench: Bench, model: str) -> tuple[Case, ...]:
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     for number in range(bench.preset.rounds):
         for name in rotated(able, number):
-            seconds[name].append(seconds_of(lambda name=name: _start(programs[name])))
+            seconds[name].append(seconds_of(lambda name=name: start(programs[name])))
     contestants = tuple(
         Contestant(name, role, settings, tuple(seconds[name]), not_measured=reasons[name])
         for name, role, _, settings, _ in _WAYS
@@ -78,38 +78,38 @@ def _files(bench: Bench, network: Network, model: str) -> dict[str, object]:
     import torch
 
     inputs = model_inputs(network, SHEET)
-    feed, script = bench.folder / f"{model}.npz", bench.folder / f"{model}.torchscript"
+    feed, module = bench.folder / f"{model}.npz", bench.folder / f"{model}.module"
     np.savez(feed, *inputs)
-    with torch.no_grad():
-        example = tuple(torch.from_numpy(array) for array in inputs)
-        torch.jit.save(torch.jit.trace(network.module(), example), script)
-    low, high = network.value_range or (-1.0, 1.0)
-    scale = 255.0 / (high - low)
+    torch.save(network.module(), module)
+    scale, shift = image_scale(network)
     return {
-        "model": str(network.gen) if model == face.NAME else model,
+        "model": artifact(bench, model),
         "n": SHEET,
         "inputs": str(feed),
         "images": str(network.images),
-        "script": str(script),
+        "module": str(module),
         "scale": scale,
-        "shift": 0.5 - low * scale,
+        "shift": shift,
     }
 
 
-def _start(program: str) -> subprocess.CompletedProcess[str]:
+def start(
+    program: str, *arguments: str, timeout_s: float = _SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, to its end."""
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *arguments],
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=timeout_s,
         check=False,
     )
 
 
 def _failure(program: str) -> str | None:
     """The last line of what a program complains about, or None."""
-    ended = _start(program)
+    ended = start(program)
     if ended.returncode == 0:
         return None
     lines = ended.stderr.strip().splitlines()

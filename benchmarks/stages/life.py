@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from benchmarks.cases import LIFE
 from benchmarks.contestants import lives
 from benchmarks.contestants.base import Builder, Competitor
-from benchmarks.measure import SLOW, described
+from benchmarks.measure import SLOW, described, public
 from benchmarks.model_networks import model_inputs, reloaded
 from benchmarks.network import Work
 from benchmarks.parity import Reference, check, make_reference
@@ -89,7 +89,8 @@ def _live(one: Competitor, work: Work, reference: Reference, story: Lived) -> No
 def _reason(one: Competitor, work: Work, bench: Bench) -> str | None:
     if one.slow_to_open and not bench.preset.compiled:
         return SLOW
-    return one.unavailable(work)
+    reason = one.unavailable(work)
+    return None if reason is None else public(reason)
 
 
 def _contestant(one: Competitor, stage: Stage, story: Lived) -> Contestant:
