@@ -75,8 +75,6 @@ def save(
     options = FileOptions(member, quality, lossless, shard_size, encoder, threads)
     to = destination(name, format, grid, resume, options)
     n, start = inputs.sample_range(n, start)
-    if n == 0:
-        raise OptionError("n=0 samples leave nothing to write; ask for at least 1")
     plan = plan_labels(labels, engine.spec.classes, n, inputs.seed(seed), start, engine.spec.name)
     job = sample_job(
         engine,

@@ -124,9 +124,9 @@ def destination(
 def _check_files(to: Destination) -> None:
     files = to.files
     if files.member is not None and files.member not in MEMBERS:
-        raise OptionError(f"members {files.member!r} are unknown; {nearest(files.member, MEMBERS)}")
+        raise OptionError(f"member {files.member!r} is unknown; {nearest(files.member, MEMBERS)}")
     for name, given, valid in (
-        ("members", files.member is not None, ("webdataset",)),
+        ("a member", files.member is not None, ("webdataset",)),
         ("a shard size", files.shard_size is not None, SHARDED),
         ("a quality", files.quality is not None, (*IMAGE_FOLDERS, "webdataset")),
         ("lossless", files.lossless, (*IMAGE_FOLDERS, "webdataset")),

@@ -12,7 +12,10 @@ from engine.sinks.manifest import FOLDER_MANIFEST, Manifest, read_manifest
 
 # Sample files and shards of every format.
 _NUMBERED = re.compile(r"\d{8,}\.(?:png|jpg|webp)|samples-\d{6,}\.(?:tar|npy)")
-_LEFTOVER = re.compile(r"\.(?:\d{8,}|samples-\d{6,})\.[^/]*\.tmp")
+# Temporary names of these, and of the small files beside them (`engine.core.files`).
+_LEFTOVER = re.compile(
+    r"\.(?:\d{8,}|samples-\d{6,}|manifest|metadata|index)\.[^/]*\.tmp(?:\.[a-z]+)?"
+)
 
 
 def digits_for(manifest: Manifest) -> int:

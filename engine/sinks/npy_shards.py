@@ -21,6 +21,7 @@ class NpyShards:
     """Arrays of samples [count, *shape], one a shard."""
 
     suffix = ".npy"
+    companions: tuple[str, ...] = ()
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self._shape = shape

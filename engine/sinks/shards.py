@@ -57,6 +57,8 @@ class ShardFormat(Protocol):
     """How samples become the bytes of a shard."""
 
     suffix: str
+    # Suffixes of the small files that stand beside each shard.
+    companions: tuple[str, ...]
 
     def least_bytes(self, count: int) -> int:
         """What `count` samples take at least."""
@@ -75,7 +77,7 @@ class ShardFormat(Protocol):
         ...
 
     def beside(self, shard: Path, entries: list[tuple[int, Any]]) -> dict[Path, bytes]:
-        """Small files beside a shard; entries: (bytes before the block, its entry)."""
+        """The companions of a shard; entries: (bytes before the block, its entry)."""
         ...
 
     def index(self, records: tuple[FileRecord, ...], folder: Path) -> dict[str, bytes]:
@@ -224,13 +226,15 @@ class ShardFolder:
         return tuple(record for _, record in sorted(self._records.items()))
 
     def _whole(self, earlier: Manifest) -> dict[int, FileRecord]:
-        """Records of the shards whose bytes are those that were written."""
+        """Records of the shards whose bytes are those that were written, companions there."""
         by_name = {record.name: record for record in earlier.files}
         kept = {}
         for number, _ in self.shards():
             path = self.shard_path(number)
             record = by_name.get(path.name)
-            if record is not None and path.is_file() and sha256(path) == record.sha256:
+            beside = [path.with_suffix(suffix) for suffix in self._format.companions]
+            there = all(item.is_file() for item in (path, *beside))
+            if record is not None and there and sha256(path) == record.sha256:
                 kept[number] = record
         return kept
 

@@ -32,6 +32,7 @@ class WebDataset:
     """
 
     suffix = ".tar"
+    companions: tuple[str, ...] = (".idx",)
 
     def __init__(self, extension: str, encode: Encode, digits: int, labelled: bool) -> None:
         self._encode = encode
@@ -88,7 +89,7 @@ class WebDataset:
                     )
                 )
         text = "\n".join([f"v1.2 {len(lines)}", *lines, ""])
-        return {shard.with_suffix(".idx"): text.encode()}
+        return {shard.with_suffix(self.companions[0]): text.encode()}
 
     def index(self, records: tuple[FileRecord, ...], folder: Path) -> dict[str, bytes]:
         """The list of shards, with hashes."""

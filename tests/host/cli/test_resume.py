@@ -3,7 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +183,49 @@ def test_a_real_process_is_stopped_and_resumed(
     assert run(*arguments, "-o", "parts", "--resume").exit_code == 0
     assert run(*arguments, "-o", "whole").exit_code == 0
     assert contents(here / "parts") == contents(here / "whole")
+
+
+@pytest.mark.parametrize(
+    ("stop", "options"),
+    [
+        (signal.SIGKILL, ("npy-shards",)),
+        (signal.SIGKILL, ("webdataset", "--member", "npy")),
+        (signal.SIGKILL, ("jpgs", "--encoder", "pillow")),
+        (signal.SIGINT, ("webdataset", "--member", "npy")),
+    ],
+    ids=["kill -9 of arrays", "kill -9 of archives", "kill -9 of images", "Ctrl-C of archives"],
+)
+def test_every_kind_of_folder_is_resumed_after_a_stop(
+    run: Run,
+    start: Start,
+    models: dict[str, str],
+    here: Path,
+    stop: signal.Signals,
+    options: tuple[str, ...],
+) -> None:
+    folder = here / "parts"
+    arguments: tuple[object, ...] = (
+        *("generate", models["pets"], "-n", MANY // 2, "--batch-size", 8, "--format", *options),
+        *(() if options[0] == "jpgs" else ("--shard-size", 25)),
+    )
+    process = start(*arguments, "-o", folder)
+    wait_for_files(folder, 20)
+    process.send_signal(stop)
+    _, errors = process.communicate(timeout=60)
+    if stop == signal.SIGINT:
+        assert process.returncode == 130
+        assert errors.strip().endswith("continue with the same command and --resume")
+        assert "Traceback" not in errors
+        assert not list(folder.glob(".*"))
+    kept = contents(folder)
+    resumed = run(*arguments, "-o", "parts", "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert "were there already)" in resumed.stdout
+    assert run(*arguments, "-o", "whole").exit_code == 0
+    whole = contents(here / "whole")
+    assert contents(folder) == whole
+    assert all(whole[name] == data for name, data in kept.items() if name in whole_samples(whole))
+
+
+def whole_samples(names: Iterable[str]) -> list[str]:
+    return [name for name in names if Path(name).suffix in (".npy", ".tar", ".jpg")]

@@ -109,7 +109,12 @@ def test_a_shard_whose_bytes_changed_is_made_again(tmp_path: Path) -> None:
     damaged = bytearray(before[NAMES[1]])
     damaged[-1] ^= 1
     (tmp_path / NAMES[1]).write_bytes(damaged)
-    (tmp_path / f".{NAMES[2]}.123.tmp").write_bytes(b"leftover")
+    for leftover in (
+        f".{NAMES[2]}.123.tmp",
+        ".manifest.json.x_1.tmp.json",
+        ".index.json.y.tmp.json",
+    ):
+        (tmp_path / leftover).write_bytes(b"leftover")
     again = folder(tmp_path, resume=True)
     assert again.kept == 17
     again.write(make)
