@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,16 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine import backends, inputs, zoo
-from engine.backends.base import Backend, BackendOptions
+from engine.backends.base import BackendOptions
 from engine.convert import checkpoint_as_onnx
 from engine.core.artifacts import Artifact, open_artifact
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
 from engine.core.version import __version__
-from engine.grid import batches
+from engine.grid import GridBatch, batches
 from engine.labels import LabelPlan, Labels, plan_labels, require_labels
-from engine.latents import Kind, draw, interpolate
+from engine.latents import Kind, check_truncation, draw, interpolate
 from engine.memory import check_fits
 from engine.runner import Output, Progress, Runner, choose_output, gather, padded, sample_array
 
@@ -75,13 +76,11 @@ class Engine:
             arch, arch_args or {}, state_key, classes, input_shape, output_range
         )
         self.artifact: Artifact = open_artifact(zoo.resolve(artifact), self.options)
-        self._choice = backends.choose(self.artifact, backend)
         self._cleanup = ExitStack()
-        opened = self.artifact
-        if opened.kind == "checkpoint" and self._choice.backend.capabilities.through_onnx:
-            opened = checkpoint_as_onnx(opened, self._cleanup)
         options = BackendOptions(device, precision, batch_size, threads)
-        self._backend: Backend = self._choice.backend.open(opened, options)
+        self._backend, self._reason = backends.open_best(
+            self.artifact, backend, options, partial(checkpoint_as_onnx, cleanup=self._cleanup)
+        )
         self._runner = Runner(self._backend)
         self._cleanup.callback(self._runner.close)
         self.spec: GeneratorSpec = self._backend.spec
@@ -90,7 +89,7 @@ class Engine:
         self.precision: str = self._backend.precision
         self.batch_size: int = self._backend.batch_size
         self._check_supported()
-        logger.info("opened %s with %s (%s)", self.artifact.path, self.backend, self._choice.reason)
+        logger.info("opened %s with %s (%s)", self.artifact.path, self.backend, self._reason)
 
     def generate(
         self,
@@ -125,12 +124,11 @@ class Engine:
             out = inputs.result_array(out, (n, *shape), dtype)
         else:
             check_fits(f"n={n} samples", n * int(np.prod(shape)) * dtype.itemsize, _STREAM)
-        parts = self.stream(
-            n, seed=seed, start=start, labels=labels, truncation=truncation, output=form
-        )
+        seed, truncation = self._drawing(seed, truncation)
+        plan = plan_labels(labels, self.spec.classes, n, seed, start, self.spec.name)
         if out is None and form != "torch":
             out = np.empty((n, *shape), dtype)
-        return gather(parts, out, n, progress)
+        return gather(self._parts(n, seed, start, plan, truncation, form, out), n, out, progress)
 
     def stream(
         self,
@@ -148,10 +146,9 @@ class Engine:
         """
         form = choose_output(output, self.spec)
         n, start = inputs.sample_range(n, start)
-        seed, truncation = inputs.seed(seed), inputs.truncation(truncation)
+        seed, truncation = self._drawing(seed, truncation)
         plan = plan_labels(labels, self.spec.classes, n, seed, start, self.spec.name)
-        self._draw(seed, start, 0, truncation)
-        return self._stream(n, seed, start, plan, truncation, form)
+        return self._parts(n, seed, start, plan, truncation, form, None)
 
     def latents(
         self, n: int, *, seed: int = 0, start: int = 0, truncation: float | None = None
@@ -185,13 +182,14 @@ class Engine:
         n, start = len(latents), inputs.count("start", start, 0)
         plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
         shape, dtype = sample_array(self.spec, form)
-        result = None if form == "torch" else np.empty((n, *shape), dtype)
-        size = self.batch_size
+        out = None if form == "torch" else np.empty((n, *shape), dtype)
         parts = (
-            self._runner.decode(padded(latents, batch.first - start, size), plan, batch, form)
-            for batch in batches(start, n, size)
+            self._runner.decode(
+                padded(latents, batch.first - start, batch.size), plan, batch, form, rows
+            )
+            for batch, rows in self._work(start, n, out)
         )
-        return gather(parts, result, n, None)
+        return gather(parts, n, out)
 
     def encode(
         self,
@@ -234,8 +232,8 @@ class Engine:
         plan = plan_labels(labels, self.spec.classes, n, 0, 0, self.spec.name)
         mean = np.empty((n, *self.spec.latent.shape), np.float32)
         logvar = np.empty_like(mean)
-        for batch in batches(0, n, self.batch_size):
-            whole = padded(images, batch.first, self.batch_size)
+        for batch, _ in self._work(0, n, None):
+            whole = padded(images, batch.first, batch.size)
             rows = slice(batch.first, batch.first + batch.wanted)
             mean[rows], logvar[rows] = self._runner.encode(whole, plan, batch)
         return mean, logvar
@@ -302,7 +300,7 @@ class Engine:
             f"latent     {list(spec.latent.shape)} {spec.latent.distribution}",
             f"output     {list(spec.output.shape)} {spec.output.layout} in "
             f"[{spec.output.range[0]:g}, {spec.output.range[1]:g}]",
-            f"backend    {self.backend} {self._backend.version()}: {self._choice.reason}",
+            f"backend    {self.backend} {self._backend.version()}: {self._reason}",
             f"runs on    {self.device}, {self.precision}, batches of {self.batch_size}",
         ]
         lines += [f"note       {note}" for note in self.notes]
@@ -318,7 +316,7 @@ class Engine:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _stream(
+    def _parts(
         self,
         n: int,
         seed: int,
@@ -326,10 +324,26 @@ class Engine:
         plan: LabelPlan | None,
         truncation: float | None,
         output: Output,
+        out: NDArray[Any] | None,
     ) -> Iterator[Any]:
+        for batch, rows in self._work(start, n, out):
+            z = self._draw(seed, batch.first, batch.size, truncation)
+            yield self._runner.decode(z, plan, batch, output, rows)
+
+    def _work(
+        self, start: int, n: int, out: NDArray[Any] | None
+    ) -> Iterator[tuple[GridBatch, NDArray[Any] | None]]:
+        """Batches of samples start .. start + n as they are run, each with its rows of `out`."""
+        done = 0
         for batch in batches(start, n, self.batch_size):
-            z = self._draw(seed, batch.first, self.batch_size, truncation)
-            yield self._runner.decode(z, plan, batch, output)
+            yield self._runner.span(batch), None if out is None else out[done : done + batch.wanted]
+            done += batch.wanted
+
+    def _drawing(self, seed: int, truncation: float | None) -> tuple[int, float | None]:
+        """Arguments of `_draw`, checked."""
+        seed, truncation = inputs.seed(seed), inputs.truncation(truncation)
+        check_truncation(self.spec.latent, truncation)
+        return seed, truncation
 
     def _draw(self, seed: int, start: int, n: int, truncation: float | None) -> NDArray[np.float32]:
         return draw(self.spec.latent, seed, start, n, truncation=truncation)

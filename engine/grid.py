@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class GridBatch:
-    """One batch: it computes samples first .. first + B, of which `rows` are wanted."""
+    """One batch: it computes samples first .. first + size, of which `rows` are wanted."""
 
     first: int
     rows: slice
+    size: int
 
     @property
     def wanted(self) -> int:
@@ -30,4 +31,4 @@ def batches(start: int, n: int, batch_size: int) -> Iterator[GridBatch]:
     end = start + n
     for first in range(start - start % batch_size, end, batch_size):
         low, high = max(first, start), min(first + batch_size, end)
-        yield GridBatch(first, slice(low - first, high - first))
+        yield GridBatch(first, slice(low - first, high - first), batch_size)

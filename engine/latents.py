@@ -47,13 +47,7 @@ def draw(
     truncation t draws from the normal truncated to [-t, t], by inverse CDF of the same words.
     Raises OptionError when it is not positive, or given for a uniform latent.
     """
-    if truncation is not None and not (math.isfinite(truncation) and truncation > 0):
-        raise OptionError(f"truncation={truncation} must be a positive number")
-    if truncation is not None and noise.distribution != "normal":
-        raise OptionError(
-            f"truncation={truncation} applies to normal latents, {noise.name!r} is "
-            f"{noise.distribution}; leave it out"
-        )
+    check_truncation(noise, truncation)
     number = stream(kind, index)
     if noise.distribution == "uniform":
         flat = philox.uniform(seed, start, count, noise.size, number) * np.float32(2) - np.float32(
@@ -64,6 +58,17 @@ def draw(
     else:
         flat = philox.normal(seed, start, count, noise.size, number)
     return flat.reshape(count, *noise.shape)
+
+
+def check_truncation(noise: Noise, truncation: float | None) -> None:
+    """Raise OptionError when it is not positive, or given for a uniform latent."""
+    if truncation is not None and not (math.isfinite(truncation) and truncation > 0):
+        raise OptionError(f"truncation={truncation} must be a positive number")
+    if truncation is not None and noise.distribution != "normal":
+        raise OptionError(
+            f"truncation={truncation} applies to normal latents, {noise.name!r} is "
+            f"{noise.distribution}; leave it out"
+        )
 
 
 def random_labels(classes: int, seed: int, start: int, count: int) -> NDArray[np.int64]:

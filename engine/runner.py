@@ -67,52 +67,81 @@ class Runner:
             self._closed = True
             self._backend.close()
 
-    def decode(self, z: Floats, plan: LabelPlan | None, batch: GridBatch, output: Output) -> Any:
-        """The wanted rows of one batch of latents [batch_size, *latent shape].
+    def span(self, batch: GridBatch) -> GridBatch:
+        """The batch as it has to be fed: whole, or its wanted rows alone where those will do."""
+        if not self._backend.capabilities.any_count:
+            return batch
+        return GridBatch(batch.first + batch.rows.start, slice(0, batch.wanted), batch.wanted)
 
+    def decode(
+        self,
+        z: Floats,
+        plan: LabelPlan | None,
+        batch: GridBatch,
+        output: Output,
+        out: NDArray[Any] | None = None,
+    ) -> Any:
+        """The wanted rows of one batch, as `span` gives it, of latents [size, *latent shape].
+
+        out: the array [wanted, ...] to fill and give back, of numpy outputs.
         Raises NumericalError if they hold NaN or infinity.
         """
         feed: dict[str, NDArray[Any]] = {self._spec.latent.name: z}
         name = self._spec.output.name
+        if plan is not None and self._spec.condition is not None:
+            feed[self._spec.condition.name] = plan.batch(batch.first, batch.size)
+        result = self._run("decoder", feed, output == "uint8", out)
         values: Any
-        if output == "uint8" and self._backend.capabilities.fused_uint8:
-            result = self._backend.run_images(self._feed(feed, plan, batch.first))
-            finite = result.finite[batch.rows]
-            check_rows(finite, batch.first + batch.rows.start, self._context())
-            return result.numpy(name)[batch.rows]
-        result = self._run("decoder", feed, plan, batch.first)
         if output == "torch":
             import torch
 
             values = torch.as_tensor(result.tensors[name])[batch.rows]
         else:
             values = result.numpy(name)[batch.rows]
-        check_finite(values, batch.first + batch.rows.start, self._context())
-        return to_uint8(values, self._spec.output.range) if output == "uint8" else values
+        first = batch.first + batch.rows.start
+        if result.finite is None:
+            check_finite(values, first, self._context())
+        else:
+            check_rows(result.finite[batch.rows], first, self._context())
+        if output == "uint8" and values.dtype != np.uint8:
+            values = to_uint8(values, self._spec.output.range)
+        if out is None:
+            return values
+        if result.tensors[name] is not out:
+            out[...] = values
+        return out
 
     def encode(
         self, images: Floats, plan: LabelPlan | None, batch: GridBatch
     ) -> tuple[Floats, Floats]:
-        """Mean and log variance of the wanted rows of one batch [batch_size, C, H, W]."""
-        result = self._run("encoder", {ENCODER_INPUT: images}, plan, batch.first)
+        """Mean and log variance of the wanted rows of one batch [size, C, H, W]."""
+        feed: dict[str, NDArray[Any]] = {ENCODER_INPUT: images}
+        if plan is not None and self._spec.condition is not None:
+            feed[self._spec.condition.name] = plan.batch(batch.first, batch.size)
+        result = self._run("encoder", feed, False, None)
         mean, logvar = result.numpy("mean")[batch.rows], result.numpy("logvar")[batch.rows]
         for values in (mean, logvar):
             check_finite(values, batch.first, f"the encoder of {self._context()}")
         return mean, logvar
 
     def _run(
-        self, entry_point: str, feed: dict[str, NDArray[Any]], plan: LabelPlan | None, first: int
+        self,
+        entry_point: str,
+        feed: dict[str, NDArray[Any]],
+        images: bool,
+        out: NDArray[Any] | None,
     ) -> Batch:
-        return self._backend.run(entry_point, self._feed(feed, plan, first))
-
-    def _feed(
-        self, feed: dict[str, NDArray[Any]], plan: LabelPlan | None, first: int
-    ) -> dict[str, NDArray[Any]]:
         if self._closed:
             raise OptionError(f"the engine of {self._spec.name!r} is closed; make a new one")
-        if plan is not None and self._spec.condition is not None:
-            feed[self._spec.condition.name] = plan.batch(first, self._batch_size)
-        return feed
+        can = self._backend.capabilities
+        fused = images and can.fused_uint8
+        given: dict[str, Any] = {}
+        # Floats that are images only later cannot lie where the images shall.
+        if can.fills_out and out is not None and out.flags.c_contiguous and fused == images:
+            given["out"] = out
+        if fused:
+            return self._backend.run_images(feed, **given)
+        return self._backend.run(entry_point, feed, **given)
 
     def _context(self) -> str:
         return f"{self._spec.name!r} ({self._backend.name}, {self._backend.precision})"
@@ -129,16 +158,12 @@ def padded(rows: Floats, first: int, batch_size: int) -> Floats:
     return whole
 
 
-def gather(
-    parts: Iterable[Any], out: NDArray[Any] | None, n: int, progress: Progress | None
-) -> Any:
-    """Parts one after the other in `out`, or as one torch tensor where there is no `out`."""
+def gather(parts: Iterable[Any], n: int, out: Any = None, progress: Progress | None = None) -> Any:
+    """`out`, once all parts have been made in it; without it, the parts as one torch tensor."""
     done, kept = 0, []
     for part in parts:
         if out is None:
             kept.append(part)
-        else:
-            out[done : done + len(part)] = part
         done += len(part)
         if progress is not None:
             progress(done, n)

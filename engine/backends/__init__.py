@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from engine.backends.base import Backend
+from engine.backends.base import Backend, BackendOptions
 from engine.core.artifacts import Artifact, ArtifactKind
-from engine.core.errors import BackendUnavailableError, OptionError
+from engine.core.errors import BackendUnavailableError, OptionError, UnsupportedError
 
 _CLASSES = {
     "eager": ("engine.backends.eager", "EagerBackend"),
@@ -114,16 +115,83 @@ def choose(artifact: Artifact, asked: str) -> Choice:
     return Choice(backend, "asked for")
 
 
+def open_best(
+    artifact: Artifact,
+    asked: str,
+    options: BackendOptions,
+    as_onnx: Callable[[Artifact], Artifact],
+) -> tuple[Backend, str]:
+    """The artifact opened on the backend asked for, or for `auto` on the first that takes it.
+
+    as_onnx: makes an ONNX file of a checkpoint, for backends that want one. Gives the reason too.
+    Raises as `choose` does, and what the backend raises.
+    """
+    if asked != "auto":
+        choice = choose(artifact, asked)
+        return _opened(choice.backend, artifact, options, as_onnx), choice.reason
+    reasons: list[str] = []
+    unsuited: list[type[Backend]] = []
+    for name in _PREFERENCE[artifact.kind]:
+        backend = get(name)
+        reason = backend.unavailable()
+        if reason is None:
+            reason = _unsuited(backend, options)
+            unsuited += [backend] if reason else []
+        if reason is None:
+            try:
+                opened = _opened(backend, artifact, options, as_onnx)
+            except UnsupportedError as error:
+                reason = str(error)
+            else:
+                return opened, _reason(reasons)
+        reasons.append(f"{name}: {reason}")
+    if unsuited:
+        # Its own error says what would be possible.
+        return _opened(unsuited[0], artifact, options, as_onnx), _reason(reasons)
+    raise _none(artifact, reasons)
+
+
+def _opened(
+    backend: type[Backend],
+    artifact: Artifact,
+    options: BackendOptions,
+    as_onnx: Callable[[Artifact], Artifact],
+) -> Backend:
+    if artifact.kind == "checkpoint" and backend.capabilities.through_onnx:
+        artifact = as_onnx(artifact)
+    return backend.open(artifact, options)
+
+
+def _unsuited(backend: type[Backend], options: BackendOptions) -> str | None:
+    """Why a backend cannot be what `options` ask for, though it runs here."""
+    can = backend.capabilities
+    for what, asked, valid in (
+        ("device", options.device, can.devices),
+        ("precision", options.precision, can.precisions),
+    ):
+        # A device may have a number: cuda:1.
+        if asked != "auto" and asked.split(":")[0] not in valid:
+            return f"{what} {asked!r} is none of {', '.join(valid)}"
+    return None
+
+
 def _best(artifact: Artifact) -> Choice:
     reasons: list[str] = []
     for name in _PREFERENCE[artifact.kind]:
         backend = get(name)
         reason = backend.unavailable()
         if reason is None:
-            passed = "".join(f"; {text}" for text in reasons)
-            return Choice(backend, f"first choice for this kind of file that runs here{passed}")
+            return Choice(backend, _reason(reasons))
         reasons.append(f"{name}: {reason}")
+    raise _none(artifact, reasons)
+
+
+def _reason(passed: list[str]) -> str:
+    return "; ".join(("first choice for this kind of file that runs here", *passed))
+
+
+def _none(artifact: Artifact, reasons: list[str]) -> BackendUnavailableError:
     remedy = "; the model file it was built from runs on a CPU" if artifact.kind == "plan" else ""
-    raise BackendUnavailableError(
+    return BackendUnavailableError(
         f"{artifact.path.name} cannot be run here: {'; '.join(reasons)}{remedy}"
     )

@@ -37,6 +37,7 @@ class Capabilities:
     fused_uint8: it makes uint8 images itself (`Backend.run_images`).
     any_count: it runs any number of rows up to its batch size, each with the bits that it has in
         a whole batch.
+    fills_out: `run` and `run_images` take `out=`, a contiguous array for what the decoder makes.
     """
 
     artifacts: tuple[ArtifactKind, ...]
@@ -45,6 +46,7 @@ class Capabilities:
     through_onnx: bool = False
     fused_uint8: bool = False
     any_count: bool = False
+    fills_out: bool = False
 
 
 @dataclass(frozen=True)

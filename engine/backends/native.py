@@ -23,7 +23,9 @@ from engine.backends.base import (
     choose_option,
 )
 from engine.core.artifacts import Artifact
+from engine.core.errors import UnsupportedError
 from engine.program.gen import Gen
+from engine.program.graph import Array
 from kernels.native import library
 
 # Names the instruction set to use instead of the best one, for tests and comparisons.
@@ -41,6 +43,7 @@ class NativeBackend(Backend):
         through_onnx=True,
         fused_uint8=True,
         any_count=True,
+        fills_out=True,
     )
 
     def __init__(self, artifact: Artifact, options: BackendOptions) -> None:
@@ -81,15 +84,13 @@ class NativeBackend(Backend):
         """Plan and pack the Programs of a .gen file, or of an ONNX file lowered first."""
         return cls(artifact, options)
 
-    def run(self, entry_point: str, inputs: Inputs) -> Batch:
-        """Up to a batch of rows; outputs are float32 arrays."""
-        made, finite = self._session.run(entry_point, False, inputs)
-        return Batch(made, finite)
+    def run(self, entry_point: str, inputs: Inputs, out: Array | None = None) -> Batch:
+        """Up to a batch of rows; outputs are float32 arrays, the decoder's in `out`."""
+        return Batch(*self._session.run(entry_point, False, inputs, out))
 
-    def run_images(self, inputs: Inputs) -> Batch:
+    def run_images(self, inputs: Inputs, out: Array | None = None) -> Batch:
         """Up to a batch of rows of the decoder as uint8 images, made by the last layer."""
-        made, finite = self._session.run("decoder", True, inputs)
-        return Batch(made, finite)
+        return Batch(*self._session.run("decoder", True, inputs, out))
 
     def close(self) -> None:
         """Free weights and workers."""
@@ -110,7 +111,10 @@ def _decided(
         return "fp32", "fp32: only for images it is known what bfloat16 may cost"
     evidence, decided_by = gen.evidence, "measured when the file was exported"
     if evidence is None or evidence.precision != "bf16":
-        evidence = precisions.probe(gen, instruction_set, threads)
+        try:
+            evidence = precisions.probe(gen, instruction_set, threads)
+        except UnsupportedError as error:
+            return "fp32", f"fp32: bf16 cannot be tried, as {error}"
         decided_by = "measured when it was opened"
     chosen = "bf16" if precisions.holds(evidence) else "fp32"
     return chosen, precisions.describe(evidence, decided_by)

@@ -38,36 +38,46 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output of the spec [n, *shape], or images [n, H, W, C] of it."""
+    """An output of the spec [n, *shape], or images [n, H, W, C] of it.
+
+    straight: whether the network writes it as it shall lie in the end.
+    """
 
     value: Value
     form: Form
     shape: Shape
+    straight: bool
 
     @classmethod
     def of(cls, value: Value, shape: Shape, images: bool) -> Output:
         """Channels first where the network can write so, else the Program's own order."""
+        moved = from_program(np.empty((2, *value.shape), np.bool_), value, shape)
         if images:
-            return cls(value, Form.IMAGES, shape)
-        straight = from_program(np.empty((2, *value.shape), np.bool_), value, shape)
-        planes = not straight.flags.c_contiguous and _is_planes(value, shape)
-        return cls(value, Form.PLANES if planes else Form.PLAIN, shape)
+            lies = moved.transpose(0, 2, 3, 1).flags.c_contiguous
+            return cls(value, Form.IMAGES, (*shape[1:], shape[0]), lies)
+        if moved.flags.c_contiguous:
+            return cls(value, Form.PLAIN, shape, straight=True)
+        planes = _is_planes(value, shape)
+        return cls(value, Form.PLANES if planes else Form.PLAIN, shape, planes)
 
-    def empty(self, images: int) -> Array:
-        """An array for the network to fill."""
-        if self.form == Form.PLANES:
-            return np.empty((images, *self.shape), np.float32)
+    def empty(self, images: int, out: Array | None) -> Array:
+        """An array for the network to fill: the caller's, where it can write as that lies."""
+        if self.straight and out is not None:
+            return out
         kind: type[Any] = np.uint8 if self.form == Form.IMAGES else np.float32
-        return np.empty((images, *self.value.shape), kind)
+        return np.empty((images, *(self.shape if self.straight else self.value.shape)), kind)
 
-    def finished(self, array: Array) -> Array:
-        """What was filled, as the spec has it: a view where the bytes already lie so."""
-        if self.form == Form.PLANES:
+    def finished(self, array: Array, out: Array | None) -> Array:
+        """What was filled, as the spec has it."""
+        if self.straight:
             return array
-        moved = from_program(array, self.value, self.shape)
-        if self.form == Form.IMAGES:
-            moved = moved.transpose(0, 2, 3, 1)
-        return np.ascontiguousarray(moved)
+        first = (self.shape[-1], *self.shape[:-1]) if self.form == Form.IMAGES else self.shape
+        moved = from_program(array, self.value, first)
+        moved = moved.transpose(0, 2, 3, 1) if self.form == Form.IMAGES else moved
+        if out is None:
+            return np.ascontiguousarray(moved)
+        out[...] = moved
+        return out
 
 
 def _is_planes(value: Value, shape: Shape) -> bool:

@@ -61,20 +61,26 @@ class Session:
             self._ready[key] = Ready(plan, build(plan))
         return self._ready[key]
 
-    def run(self, entry_point: str, images: bool, inputs: Inputs) -> tuple[dict[str, Array], Array]:
-        """Outputs by name, and [n] whether they are finite, of inputs [n, ...]."""
+    def run(
+        self, entry_point: str, images: bool, inputs: Inputs, out: Array | None = None
+    ) -> tuple[dict[str, Array], Array]:
+        """Outputs by name, and [n] whether they are finite, of inputs [n, ...].
+
+        out: a contiguous array for the one output that there is.
+        """
         ready = self.open(entry_point, images)
         plan = ready.plan
         feed = [source.prepared(inputs[source.value.name]) for source in plan.inputs]
-        filled = [output.empty(len(feed[0])) for output in plan.outputs]
+        rows = len(feed[0])
+        filled = [output.empty(rows, out) for output in plan.outputs]
         try:
-            finite = ready.network.run(len(feed[0]), feed, filled)
+            finite = ready.network.run(rows, feed, filled)
         except MemoryError as error:
             raise OptionError(
                 "the machine has no more memory for the network's workers; set threads= lower"
             ) from error
         made = {
-            output.value.name: output.finished(array)
+            output.value.name: output.finished(array, out)
             for output, array in zip(plan.outputs, filled, strict=True)
         }
         return made, finite

@@ -31,19 +31,24 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine has no GPU, whatever it really has, and kernels are not interpreted."""
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU, no interpreted kernels, no native library and no PyTorch, whatever there really is."""
+    monkeypatch.setattr("engine.backends.native.library.unavailable", lambda: "it was not built")
+    monkeypatch.setattr("engine.backends.torch.not_installed", lambda *_: "it is not there")
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr("engine.backends.triton.no_gpu_reason", lambda: NO_DRIVER)
 
 
-@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize("name", GENERATORS)
-def test_auto_takes_numpy_without_a_gpu_and_says_why(name: str, files: dict[str, Path]) -> None:
+def test_auto_takes_numpy_where_nothing_else_runs_and_says_why(
+    name: str, files: dict[str, Path]
+) -> None:
     engine = Engine(files[name])
     assert engine.backend == "numpy"
     assert NO_DRIVER in engine.explain()
     assert "TRITON_INTERPRET=1" in engine.explain()
+    assert "native: it was not built; torch: it is not there" in engine.explain()
     assert "last resort" in engine.explain()
     images = engine.generate(4)
     channels, height, width = engine.spec.output.shape
@@ -75,7 +80,7 @@ def test_samples_do_not_depend_on_the_batch(files: dict[str, Path]) -> None:
     np.testing.assert_allclose(whole, parts, atol=1e-6)
 
 
-@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.usefixtures("bare")
 def test_triton_without_a_gpu_gives_the_reason_on_one_line(files: dict[str, Path]) -> None:
     with pytest.raises(BackendUnavailableError) as caught:
         Engine(files["dcgan"], backend="triton")
