@@ -56,8 +56,8 @@ def layers(runs: Sequence[Results]) -> Iterator[Part]:
             yield from _parts(f"{layer.name} {precision}", runs, wanted)
 
 
-def stage(life: str, name: str | None) -> Parts:
-    """Contestants against the yardstick of a stage: `name` as a rate, None for ours as a time."""
+def stage(life: str, models: Sequence[str], name: str | None = None) -> Parts:
+    """A stage of models against its yardstick: contestant `name` as a rate, or ours as a time."""
 
     def figure(case: Case) -> Spread | str:
         yardstick = best(case, "yardstick")
@@ -67,7 +67,8 @@ def stage(life: str, name: str | None) -> Parts:
         return speedup(ours, yardstick) if name else speedup(yardstick, ours)
 
     def parts(runs: Sequence[Results]) -> Iterator[Part]:
-        yield from _parts(life, runs, lambda case: case.stage == life, figure)
+        for model in models:
+            yield from _parts(f"{model} {life}", runs, partial(_is_stage, model, life), figure)
 
     return parts
 
@@ -142,6 +143,10 @@ def _reason(contestant: Contestant) -> str:
 
 def _has_key(key: tuple[str, ...], case: Case) -> bool:
     return case.key == key
+
+
+def _is_stage(model: str, life: str, case: Case) -> bool:
+    return (case.name, case.stage) == (model, life)
 
 
 def _is_layer(name: str, precision: str, case: Case) -> bool:

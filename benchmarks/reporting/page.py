@@ -41,7 +41,8 @@ summary { cursor: pointer; color: #17608f; font-size: 13.5px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: 3px 10px 3px 0; white-space: nowrap; }
-th { white-space: normal; vertical-align: bottom; color: #6b7880; font-weight: 600; border-bottom: 1px solid #d5dade; }
+th { white-space: normal; vertical-align: bottom; color: #6b7880; font-weight: 600;
+  border-bottom: 1px solid #d5dade; }
 td { border-bottom: 1px solid #eef0f2; }
 td.wraps { white-space: normal; min-width: 200px; }
 th.number, td.number { text-align: right; }
@@ -132,11 +133,14 @@ def _stages(cases: Sequence[Case]) -> Iterator[str]:
     if not cases:
         return
     yield "<h2>Stages</h2>"
-    key = _stage_group
-    for (name, precision), group in groupby(sorted(cases, key=key), key):
+    yield (
+        '<p class="note">Left: what an engine goes through, one stage after the other. Right: '
+        "floats to uint8 (copy) and images to bytes of files (encode), each by itself.</p>"
+    )
+    for name, group in groupby(sorted(cases, key=_model), _model):
         drawn = stacks(list(group))
         if drawn:
-            yield f"<h3>{escape(name)}, {precision}</h3>{drawn}"
+            yield f"<h3>{escape(name)}</h3>{drawn}"
     yield _folded("Every stage, with yardsticks", tables.stages(cases))
 
 
@@ -179,5 +183,6 @@ def _name(case: Case) -> str:
     return case.name
 
 
-def _stage_group(case: Case) -> tuple[str, str]:
-    return case.name, case.precision
+def _model(case: Case) -> str:
+    """The model of a stage, whose case may name a kind of file after it."""
+    return case.name.split()[0]

@@ -1,52 +1,57 @@
-"""Where the time goes: what is paid once, and what each batch pays, stage on stage."""
+"""Where the time goes: the life of an engine, stage on stage, and what stands around it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.ratios import named, spread, timed
-from benchmarks.reporting.figures import MUTED, figure, to_svg
+from benchmarks.reporting.figures import INK, MUTED, OURS, PEER, YARDSTICK, figure, to_svg
 from benchmarks.reporting.words import duration
-from benchmarks.results import Case, Stage
+from benchmarks.results import Case, Contestant, Stage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ONCE: tuple[Stage, ...] = ("build", "cold start", "first sample")
-EACH: tuple[Stage, ...] = ("steady state", "copy", "encode")
+# One after the other, from the model's file to the second sheet of images.
+LIFE: tuple[Stage, ...] = ("build", "cold start", "first sample", "steady state")
+# Each by itself, with contestants of its own.
+AROUND: tuple[Stage, ...] = ("copy", "encode")
 _COLOURS = {
     "build": "#c9d2d8",
     "cold start": "#8fa3b0",
     "first sample": "#4f6b7d",
     "steady state": "#17608f",
-    "copy": "#6fa9cc",
-    "encode": "#d9a441",
 }
 _ROW_IN = 0.27
+_ROOM = 1.3
 
 
 def stacks(cases: Sequence[Case]) -> str | None:
-    """Stages of one model and precision as two panels of stacked bars; None without any."""
-    staged = {case.stage: case for case in cases if case.stage in (*ONCE, *EACH)}
-    if not staged:
+    """Stages of one model: stacked bars, and bars of what stands around; None without any."""
+    alive = [case for stage in LIFE for case in cases if case.stage == stage]
+    around = [case for stage in AROUND for case in cases if case.stage == stage]
+    panels: list[tuple[int, Callable[[Axes], None]]] = []
+    if alive:
+        names = _names(alive)
+        panels.append((len(names), partial(_life, cases=alive, names=names)))
+    if around:
+        rows = [(case, one) for case in around for one in _ranked(case)]
+        panels.append((len(rows), partial(_around, rows=rows)))
+    if not panels:
         return None
-    names = _names(list(staged.values()))
-    with figure(len(names) * _ROW_IN + 1.25, 1, 2) as (drawn, axes):
-        for axis, stages, title in (
-            (axes[0], ONCE, "once"),
-            (axes[1], EACH, f"each batch of {max(case.batch for case in staged.values()):,}"),
-        ):
-            present = [staged[stage] for stage in stages if stage in staged]
-            _panel(axis, present, names, title)
-        axes[1].set_yticklabels([])
-        found = [axis.get_legend_handles_labels() for axis in axes]
-        handles = [handle for one, _ in found for handle in one]
-        labels = [label for _, one in found for label in one]
-        drawn.legend(handles, labels, loc="outside upper center", ncols=6, handlelength=1.0)
-        drawn.supxlabel("time, sum of the medians of its stages", fontsize=8.5, color=MUTED)
-        first = cases[0]
-        return to_svg(drawn, f"{first.name}, {first.precision}: time of each stage")
+    most = max(count for count, _ in panels)
+    with figure(most * _ROW_IN + 1.25, 1, len(panels)) as (drawn, axes):
+        for axis, (_, draw) in zip(axes, panels, strict=True):
+            draw(axis)
+            axis.set_ylim(most - 0.4, -0.6)
+        if alive:
+            drawn.legend(loc="outside upper left", ncols=len(LIFE), handlelength=1.0)
+        drawn.supxlabel(
+            "time: medians over the rounds; lines: quartiles", fontsize=8.5, color=MUTED
+        )
+        return to_svg(drawn, f"{cases[0].name}: time of each stage")
 
 
 def _names(cases: Sequence[Case]) -> list[str]:
@@ -55,9 +60,11 @@ def _names(cases: Sequence[Case]) -> list[str]:
     return sorted(roles, key=lambda name: roles[name] != "ours")
 
 
-def _panel(axis: Axes, cases: Sequence[Case], names: Sequence[str], title: str) -> None:
-    from matplotlib.ticker import FuncFormatter
+def _ranked(case: Case) -> list[Contestant]:
+    return sorted(timed(case), key=lambda one: spread(one.seconds).median)
 
+
+def _life(axis: Axes, cases: Sequence[Case], names: Sequence[str]) -> None:
     ends = [0.0] * len(names)
     for case in cases:
         label: str | None = case.stage
@@ -66,25 +73,50 @@ def _panel(axis: Axes, cases: Sequence[Case], names: Sequence[str], title: str) 
             if one is None:
                 continue
             seconds = spread(one.seconds).median
-            axis.barh(
-                row, seconds, left=ends[row], height=0.64, color=_COLOURS[case.stage], label=label
-            )
+            colour = _COLOURS[case.stage]
+            axis.barh(row, seconds, left=ends[row], height=0.64, color=colour, label=label)
             ends[row] += seconds
             label = None
     for row, end in enumerate(ends):
-        axis.annotate(
-            duration(end) if end else "not measured",
-            (end, row),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-            color=MUTED,
-        )
+        _annotate(axis, row, end)
     axis.set_yticks(range(len(names)), names)
-    axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.set_xlim(0.0, (max(ends) or 1.0) * 1.25)
-    axis.set_title(title)
+    _scale(axis, max(ends))
+    axis.set_title(f"from the model's file to the second {cases[-1].batch:,} images")
+
+
+def _around(axis: Axes, rows: Sequence[tuple[Case, Contestant]]) -> None:
+    for row, (case, one) in enumerate(rows):
+        seconds = spread(one.seconds)
+        colour = {"ours": OURS[case.precision], "peer": PEER, "yardstick": YARDSTICK}[one.role]
+        axis.barh(row, seconds.median, height=0.64, color=colour)
+        axis.plot([seconds.low, seconds.high], [row, row], color=INK, linewidth=1.0)
+        _annotate(axis, row, seconds.median, seconds.high)
+    axis.set_yticks(range(len(rows)), [f"{_what(case)}: {one.name}" for case, one in rows])
+    _scale(axis, max(spread(one.seconds).high for _, one in rows))
+    axis.set_title(f"around the network, {rows[0][0].batch:,} images")
+
+
+def _what(case: Case) -> str:
+    """The stage, and the kind of file where there are several: encode jpg."""
+    return " ".join([case.stage, *case.name.split()[1:]])
+
+
+def _annotate(axis: Axes, row: int, seconds: float, end: float = 0.0) -> None:
+    axis.annotate(
+        duration(seconds),
+        (max(end, seconds), row),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        color=MUTED,
+    )
+
+
+def _scale(axis: Axes, most: float) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_xlim(0.0, most * _ROOM)
     axis.xaxis.set_major_formatter(FuncFormatter(_tick))
 
 
