@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Space(IntEnum):
     OUTPUT = 2
 
 
-_TYPES = {
+_TYPES: dict[Form, np.dtype[Any]] = {
     Form.PLAIN: np.dtype(np.float32),
     Form.INDEX: np.dtype(np.int64),
     Form.IMAGES: np.dtype(np.uint8),
@@ -77,6 +77,13 @@ class Value:
             return capacity * self.positions * blocks * 2
         item = {Form.LANES: 4, Form.PLAIN: 4, Form.INDEX: 8, Form.IMAGES: 1, Form.PLANES: 4}
         return capacity * self.positions * self.channels * item[self.form]
+
+
+class _Argument(NamedTuple):
+    """What an array of the caller must be: its type, and elements of an image."""
+
+    dtype: np.dtype[Any]
+    elements: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ class Network:
         self._handle: int | None = self._library.gk_new(ctypes.byref(options))
         if not self._handle:
             raise self._failure()
-        self._arguments: dict[tuple[Space, int], Value] = {}
+        self._arguments: dict[Space, dict[int, _Argument]] = {Space.INPUT: {}, Space.OUTPUT: {}}
 
     def add(
         self,
@@ -166,7 +173,8 @@ class Network:
             raise self._failure()
         for value in (*inputs, *outputs):
             if value.space != Space.ARENA:
-                self._arguments[value.space, value.offset] = value
+                elements = value.positions * value.channels
+                self._arguments[value.space][value.offset] = _Argument(_TYPES[value.form], elements)
         return number
 
     def granularity(self, operation: int) -> int:
@@ -246,9 +254,17 @@ class Network:
         return MemoryError(message) if message == "out of memory" else ValueError(message)
 
     def _pointers(self, space: Space, arrays: Sequence[Array], images: int) -> Any:
-        for (where, number), value in self._arguments.items():
-            if where == space:
-                _check(space, number, value, arrays, images)
+        # Before a single image this takes its part of the time: so it is plain.
+        for number, (dtype, elements) in self._arguments[space].items():
+            if number >= len(arrays):
+                raise ValueError(f"{space.name.lower()} {number} is missing")
+            array = arrays[number]
+            if (
+                array.dtype != dtype
+                or array.size != images * elements
+                or not array.flags.c_contiguous
+            ):
+                raise _mismatch(f"{space.name.lower()} {number}", array, dtype, images, elements)
         return (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
 
 
@@ -258,16 +274,12 @@ def _values(values: Sequence[Value]) -> Any:
     )
 
 
-def _check(space: Space, number: int, value: Value, arrays: Sequence[Array], images: int) -> None:
-    what = f"{space.name.lower()} {number}"
-    if number >= len(arrays):
-        raise ValueError(f"{what} is missing")
-    array = arrays[number]
-    wanted = _TYPES[value.form]
-    if array.dtype != wanted or array.size != images * value.positions * value.channels:
-        raise ValueError(
-            f"{what} is {array.dtype} {list(array.shape)}, not {wanted} of {images} images of "
-            f"{value.positions} x {value.channels}"
-        )
+def _mismatch(
+    what: str, array: Array, dtype: np.dtype[Any], images: int, elements: int
+) -> ValueError:
     if not array.flags.c_contiguous:
-        raise ValueError(f"{what} is not contiguous")
+        return ValueError(f"{what} is not contiguous")
+    return ValueError(
+        f"{what} is {array.dtype} {list(array.shape)}, not {dtype} of {images} images of "
+        f"{elements} numbers"
+    )

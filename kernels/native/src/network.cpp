@@ -89,9 +89,12 @@ void Network::schedule(const gk_item* items, int count) {
 
 void Network::prepare() {
   if (items_.empty()) {
+    std::vector<gk_item> items;
     for (size_t i = 0; i < steps_.size(); ++i) {
-      items_.push_back({static_cast<int32_t>(i), 0, steps_[i].operation->rows()});
+      items.push_back({static_cast<int32_t>(i), 0, steps_[i].operation->rows()});
     }
+    // At once: a process that is forked meanwhile begins again.
+    items_ = std::move(items);
   }
   size_t scratch = 0;
   for (const Step& step : steps_) scratch = std::max(scratch, step.operation->scratch_bytes());
@@ -106,7 +109,7 @@ void Network::prepare() {
 
 void Network::run(int64_t images, const void* const* inputs, void* const* outputs,
                   uint8_t* finite) {
-  const std::lock_guard<std::mutex> lock(running_);
+  const auto lock = pool_.lock();
   if (workspaces_.empty()) prepare();
   std::fill(finite, finite + images, uint8_t{1});
   const Arguments arguments{inputs, outputs, finite};
@@ -153,20 +156,30 @@ void Network::run_workers(int64_t images, const Arguments& arguments) {
 void Network::run_team(int64_t images, const Arguments& arguments) {
   Barrier barrier(pool_.size());
   pool_.run([&](int worker) {
-    const Prepared prepared(kernels_);
-    for (int64_t first = 0; first < images; first += capacity_) {
-      const MicroBatch batch{first, static_cast<int>(std::min<int64_t>(capacity_, images - first))};
-      for (const gk_item& item : items_) {
-        const bool shared = steps_[item.operation].operation->divisible();
-        if (shared || worker == 0) {
-          run_item(item, batch, arguments, workspaces_[0].arena.data(),
-                   workspaces_[worker].scratch.data(), shared ? worker : 0,
-                   shared ? pool_.size() : 1);
-        }
-        barrier.wait();
-      }
+    try {
+      run_member(images, arguments, barrier, worker);
+    } catch (...) {
+      barrier.abandon();
+      throw;
     }
   });
+}
+
+void Network::run_member(int64_t images, const Arguments& arguments, Barrier& barrier,
+                         int worker) {
+  const Prepared prepared(kernels_);
+  for (int64_t first = 0; first < images; first += capacity_) {
+    const MicroBatch batch{first, static_cast<int>(std::min<int64_t>(capacity_, images - first))};
+    for (const gk_item& item : items_) {
+      const bool shared = steps_[item.operation].operation->divisible();
+      if (shared || worker == 0) {
+        run_item(item, batch, arguments, workspaces_[0].arena.data(),
+                 workspaces_[worker].scratch.data(), shared ? worker : 0,
+                 shared ? pool_.size() : 1);
+      }
+      if (!barrier.wait()) return;
+    }
+  }
 }
 
 int Network::granularity(int operation) const {

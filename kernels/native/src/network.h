@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "../include/generator_kernels.h"
@@ -53,6 +52,7 @@ class Network {
                 std::byte* arena, std::byte* scratch, int part, int parts) const;
   void run_workers(int64_t images, const Arguments& arguments);
   void run_team(int64_t images, const Arguments& arguments);
+  void run_member(int64_t images, const Arguments& arguments, Barrier& barrier, int worker);
 
   const Kernels& kernels_;
   const int capacity_;
@@ -61,7 +61,6 @@ class Network {
   std::vector<Step> steps_;
   std::vector<gk_item> items_;
   std::vector<Workspace> workspaces_;
-  std::mutex running_;
   Pool pool_;
 };
 

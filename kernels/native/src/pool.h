@@ -3,16 +3,18 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
-#include <thread>
-#include <vector>
+
+#include "event.h"
 
 namespace gk {
 
-// A fixed number of workers; the calling thread is worker 0. Threads start with the first job.
+// A fixed number of workers; the calling thread is worker 0. Threads start with the first job. A
+// forked child has none of its parent's threads, and locks may stand as other threads held them: so
+// there everything is made anew.
 class Pool {
  public:
   explicit Pool(int size);
@@ -21,34 +23,37 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   int size() const { return size_; }
-  // Calls job(worker) on every worker and returns when all are done. One call at a time.
+  // To be held while run is called: one caller at a time.
+  std::unique_lock<std::mutex> lock();
+  // Calls job(worker) on every worker and returns when all are done. Throws what a worker threw
+  // first.
   void run(const std::function<void(int)>& job);
 
  private:
-  void start();
-  void work(int worker);
+  struct Crew;
+  // The threads and locks of this process.
+  Crew& crew();
 
   const int size_;
-  std::vector<std::thread> threads_;
-  std::mutex mutex_;
-  std::condition_variable begun_;
-  std::condition_variable ended_;
-  const std::function<void(int)>* job_ = nullptr;
-  int64_t round_ = 0;
-  int busy_ = 0;
-  bool stopping_ = false;
+  // The process whose crew it is; negative while that process makes it.
+  std::atomic<int64_t> owner_{0};
+  std::unique_ptr<Crew> crew_;
 };
 
 // Lets `size` threads meet, again and again.
 class Barrier {
  public:
   explicit Barrier(int size) : size_(size) {}
-  void wait();
+  // Returns true when all have come, false if one never will.
+  bool wait();
+  // Lets all go on, now and later: one of them has failed.
+  void abandon();
 
  private:
   const int size_;
   std::atomic<int> arrived_{0};
-  std::atomic<int> round_{0};
+  std::atomic<bool> abandoned_{false};
+  Event met_;
 };
 
 }  // namespace gk

@@ -1,0 +1,143 @@
+"""Workers: shared by Python threads, many networks at once, and after fork."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kernels.geometry import Geometry
+from kernels.native.network import Network
+from tests.cases.native_positions import Layer
+
+if not hasattr(os, "fork"):
+    pytest.skip("this system has no fork", allow_module_level=True)
+
+Array = NDArray[np.float32]
+LAYER = Layer(Geometry.transposed((4, 4), (4, 4), 2, 1), 16, 40)
+# A child that hangs is ended by then.
+_SECONDS = 20
+
+
+def once(network: Network, x: Array) -> Array:
+    out = np.full((len(x), *LAYER.geometry.output_size, LAYER.out_channels), np.nan, np.float32)
+    assert network.run(len(x), [x], [out]).all()
+    return out
+
+
+def in_child(check: Callable[[], Any]) -> int:
+    """The exit code of a forked child that runs `check`: 0 if that returns."""
+    with warnings.catch_warnings():
+        # From Python 3.12 on: that a process with threads is forked is what is tested.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(_SECONDS)
+            check()
+            code = 0
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_python_threads_share_a_network(threads: int, best_set: str) -> None:
+    inputs = [LAYER.inputs(7) * (i + 1) for i in range(4)]
+    with LAYER.build(best_set, threads=threads) as network:
+        expected = [once(network, x) for x in inputs]
+        wrong = [0] * len(inputs)
+
+        def work(i: int) -> None:
+            for _ in range(30):
+                wrong[i] += not np.array_equal(once(network, inputs[i]), expected[i])
+
+        callers = [threading.Thread(target=work, args=(i,)) for i in range(len(inputs))]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    assert not any(wrong)
+
+
+def test_networks_run_at_once(best_set: str) -> None:
+    x = LAYER.inputs(5)
+    networks = [LAYER.build(best_set, threads=2) for _ in range(4)]
+    results: list[list[Array]] = [[] for _ in networks]
+
+    def work(i: int) -> None:
+        results[i] = [once(networks[i], x) for _ in range(20)]
+
+    callers = [threading.Thread(target=work, args=(i,)) for i in range(len(networks))]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    for network in networks:
+        network.close()
+    for result in results:
+        assert len(result) == 20
+        for out in result:
+            np.testing.assert_array_equal(out, results[0][0])
+
+
+@pytest.mark.parametrize("has_run", [False, True], ids=["before_a_run", "after_a_run"])
+def test_a_forked_child_runs_on(has_run: bool, best_set: str) -> None:
+    x = LAYER.inputs(5)
+    with LAYER.build(best_set, threads=3) as other:
+        expected = once(other, x)
+    with LAYER.build(best_set, threads=3) as network:
+        if has_run:
+            once(network, x)
+
+        def check() -> None:
+            np.testing.assert_array_equal(once(network, x), expected)
+            # A child of the child too, and both can free it.
+            assert in_child(lambda: np.testing.assert_array_equal(once(network, x), expected)) == 0
+            network.close()
+
+        assert in_child(check) == 0
+        np.testing.assert_array_equal(once(network, x), expected)
+
+
+def test_a_child_frees_a_network_that_it_never_ran(best_set: str) -> None:
+    with LAYER.build(best_set, threads=3) as network:
+        once(network, LAYER.inputs(2))
+        assert in_child(network.close) == 0
+        once(network, LAYER.inputs(2))
+
+
+def test_fork_while_other_threads_run(best_set: str) -> None:
+    # The child finds locks as the parent's threads held them.
+    x = LAYER.inputs(9)
+    with LAYER.build(best_set, threads=2) as network:
+        expected = once(network, x)
+        stop = threading.Event()
+
+        def work() -> None:
+            while not stop.is_set():
+                once(network, x)
+
+        callers = [threading.Thread(target=work) for _ in range(2)]
+        for caller in callers:
+            caller.start()
+        try:
+            codes = [
+                in_child(lambda: np.testing.assert_array_equal(once(network, x), expected))
+                for _ in range(8)
+            ]
+        finally:
+            stop.set()
+            for caller in callers:
+                caller.join()
+    assert codes == [0] * 8

@@ -1,0 +1,32 @@
+"""The pool by itself, in a program of its own: no operation fails on purpose."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parents[3] / "kernels" / "native" / "src"
+
+
+def test_what_a_worker_throws_reaches_the_caller(tmp_path: Path) -> None:
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("there is no C++ compiler")
+    program = tmp_path / "pool_failures"
+    sources = [Path(__file__).with_name("pool_failures.cpp")]
+    sources += [SOURCES / name for name in ("pool.cpp", "event.cpp")]
+    command = [compiler, "-std=c++17", "-O1", "-pthread", f"-I{SOURCES}", *sources, "-o", program]
+    # Races are looked for where the compiler can.
+    built = _run([*command, "-fsanitize=thread"])
+    if built.returncode:
+        built = _run(command)
+    assert built.returncode == 0, built.stderr
+    ran = _run([program])
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def _run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
