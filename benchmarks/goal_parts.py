@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks.layer_suite import LAYERS
 from benchmarks.ratios import Spread, best, headline, matmul_share, named, speedup, timed
-from benchmarks.results import Case, Contestant, Results
+from benchmarks.results import Case, Contestant, ImageCost, Results
 
 FEWEST_ROUNDS = 13
 _STREAMED = 1_000_000
@@ -18,11 +18,12 @@ _MB = 1e6
 
 @dataclass(frozen=True)
 class Part:
-    """One figure of a promise with its spread, or the reason why there is none."""
+    """One figure of a promise with its spread and image cost, or why there is none."""
 
     label: str
     figure: Spread | None = None
     reason: str = ""
+    cost: ImageCost | None = None
 
 
 Parts = Callable[[Sequence[Results]], Iterator[Part]]
@@ -101,7 +102,8 @@ def _parts(
         if isinstance(figure, str):
             yield Part(case.label, reason=figure)
         else:
-            yield Part(case.label, figure)
+            ours = best(case, "ours")
+            yield Part(case.label, figure, cost=ours.image_cost if ours else None)
 
 
 def _unfit(run: Results, case: Case, rounds: int) -> str | None:

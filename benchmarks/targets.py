@@ -12,6 +12,7 @@ import click
 
 from benchmarks.goal_parts import FEWEST_ROUNDS, Part
 from benchmarks.goals import Goal, goals
+from benchmarks.reporting.words import NOTHING, psnr
 from benchmarks.result_files import read
 from benchmarks.results import Results
 from engine.cli.table import print_table
@@ -38,8 +39,10 @@ def command(files: tuple[Path, ...], everything: bool) -> None:
 
 
 def rows(runs: Sequence[Results]) -> list[tuple[str, ...]]:
-    """The table of targets: what, bound, measured, outcome; its head first."""
-    found: list[tuple[str, ...]] = [("target", "bound", "measured", "", "")]
+    """The table of targets: what, bound, measured, image cost, outcome; its head first."""
+    found: list[tuple[str, ...]] = [
+        ("target", "bound", "measured", "PSNR dB, mean / worst", "", "")
+    ]
     for goal in goals():
         parts = list(goal.parts(runs))
         outcome: str = goal.outcome(parts)
@@ -47,7 +50,8 @@ def rows(runs: Sequence[Results]) -> list[tuple[str, ...]]:
             outcome += ", stretch too"
         worst = goal.worst(parts)
         measured = _figure(worst, goal) if worst else "not measured"
-        found.append((goal.name, _bound(goal), measured, outcome, _remark(goal, parts)))
+        cost = psnr(worst.cost) if worst else NOTHING
+        found.append((goal.name, _bound(goal), measured, cost, outcome, _remark(goal, parts)))
     return found
 
 

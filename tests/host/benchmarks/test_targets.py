@@ -124,9 +124,9 @@ def test_stream_counts_memory_of_a_million_images() -> None:
 def test_table_and_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = rows([results(FACE)])
     assert table[1][0] == "face-dcgan n=1024 bf16"
-    assert table[1][3] == "met"
-    assert table[5][2:4] == ("not measured", "not measured")
-    assert "12 of 12 not measured: no such case" in table[5][4]
+    assert table[1][3:5] == ("49.5 / 41.2", "met")
+    assert table[5][2:5] == ("not measured", "-", "not measured")
+    assert "12 of 12 not measured: no such case" in table[5][5]
     path = tmp_path / "r.json"
     write(path, results(FACE))
     with pytest.MonkeyPatch.context() as patch:
