@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from engine.sinks.arrays import npy_header, raw
 from engine.sinks.manifest import FileRecord
-from engine.sinks.shards import Block, Packed
+from engine.sinks.shard_format import Block, Packed
 
 INDEX_NAME = "index.json"
 

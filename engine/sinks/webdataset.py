@@ -20,7 +20,7 @@ from engine.sinks import tar
 from engine.sinks.arrays import npy_header, raw
 from engine.sinks.encoders.base import Encode
 from engine.sinks.manifest import FileRecord
-from engine.sinks.shards import Block, Packed
+from engine.sinks.shard_format import Block, Packed
 
 INDEX_NAME = "index.json"
 

@@ -21,7 +21,9 @@ from engine.sinks.folder import digits_for
 from engine.sinks.image_folder import ImageFolder
 from engine.sinks.manifest import FileRecord, Manifest, sidecar, write_manifest
 from engine.sinks.npy_shards import NpyShards
-from engine.sinks.shards import ShardFolder, ShardFormat, shard_size_for
+from engine.sinks.shard_format import ShardFormat
+from engine.sinks.shard_plan import shard_size_for
+from engine.sinks.shards import ShardFolder
 from engine.sinks.sheet import plan_sheet, write_sheet
 from engine.sinks.space import check_file
 from engine.sinks.webdataset import WebDataset, npy_encoder

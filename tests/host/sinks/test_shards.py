@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from engine.core.errors import NumericalError, OptionError, OutputError
-from engine.sinks import shards
+from engine.sinks import shard_file
 from engine.sinks.manifest import FileRecord, Manifest, read_manifest
 from engine.sinks.npy_shards import NpyShards
-from engine.sinks.shards import ShardFolder, shard_size_for
+from engine.sinks.shard_plan import shard_size_for
+from engine.sinks.shards import ShardFolder
 
 SHAPE = (3, 2, 1)
 MANIFEST = Manifest(
@@ -96,7 +97,7 @@ def test_resume_makes_the_lost_shards_and_no_others(tmp_path: Path, lost: tuple[
         return make(run)
 
     again = folder(broken, resume=True)
-    missing = [index for number, run in again.shards() if number in lost for index in run]
+    missing = [index for number in lost for index in again.plan.samples_of(number)]
     assert again.kept == 23 - len(missing)
     again.write(recording)
     assert made == missing
@@ -170,7 +171,7 @@ def test_a_disk_that_fills_up_keeps_whole_shards(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     run = folder(tmp_path)
-    monkeypatch.setattr(shards, "_sync", full)
+    monkeypatch.setattr(shard_file, "_sync", full)
     with pytest.raises(OutputError, match=r"No space left on device; whole shards are kept.*--res"):
         run.write(make)
     monkeypatch.undo()
