@@ -58,7 +58,9 @@ struct RowTask {
   float* scratch;  // kRowScratch floats, aligned to 64
 };
 
-constexpr int kRowScratch = 4 * 256;
+// Sums of a product, at most 4 tiles; those of the one before wait to be finished.
+constexpr int kRowSums = 4 * 256;
+constexpr int kRowScratch = 2 * kRowSums;
 
 // One block of channels of the output, in GK_ROWS.
 struct RowBlock {

@@ -43,29 +43,25 @@ struct Product {
     }
   }
 
-  // `from` has the images of each row, `weights` tiles one after the other.
+  // `from` has the images of each row, `weights` tiles one after the other. All loads come first:
+  // a load waits for the products before it to retire where the other thread of a core leaves it
+  // few tile registers to rename to.
   GK_INLINE void add(const uint16_t* const (&from)[kRows], int64_t at, const uint16_t* weights) {
     load_tile<4>(from[0] + at, 64);
     load_tile<6>(weights, 64);
-    multiply_tiles<0, 4, 6>();
     if constexpr (kTiles == 2) {
       load_tile<7>(weights + 512, 64);
+      if constexpr (kRows > 1) load_tile<5>(from[1] + at, 64);
+      multiply_tiles<0, 4, 6>();
       multiply_tiles<1, 4, 7>();
-      if constexpr (kRows > 1) {
-        load_tile<5>(from[1] + at, 64);
-        multiply_tiles<2, 5, 6>();
-        multiply_tiles<3, 5, 7>();
-      }
+      if constexpr (kRows > 1) multiply_tiles<3, 5, 7>(), multiply_tiles<2, 5, 6>();
       return;
     }
-    if constexpr (kRows > 1) {
-      load_tile<5>(from[1] + at, 64);
-      multiply_tiles<1, 5, 6>();
-    }
-    if constexpr (kRows > 2) {
-      load_tile<7>(from[2] + at, 64);
-      multiply_tiles<2, 7, 6>();
-    }
+    if constexpr (kRows > 1) load_tile<5>(from[1] + at, 64);
+    if constexpr (kRows > 2) load_tile<7>(from[2] + at, 64);
+    multiply_tiles<0, 4, 6>();
+    if constexpr (kRows > 1) multiply_tiles<1, 5, 6>();
+    if constexpr (kRows > 2) multiply_tiles<2, 7, 6>();
     if constexpr (kRows > 3) {
       load_tile<4>(from[3] + at, 64);
       multiply_tiles<3, 4, 6>();

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "isa/activate.h"
+#include "rows/activate_all.h"
 #include "rows/walk.h"
 
 namespace gk {
@@ -17,70 +17,62 @@ GK_INLINE __m128i to_bytes(Vector value, float scale, float offset) {
   return _mm512_maskz_cvtepi32_epi8(0xffff, _mm512_maskz_cvtps_epi32(0xffff, clipped));
 }
 
-template <Activation kActivation, int kTiles, bool kBytes>
+template <int kTiles, bool kBytes>
 struct ToStage {
+  struct Place {
+    int64_t at;  // of the first image's site in the stage
+    uint32_t wanted;
+    int images;
+    uint8_t* finite;
+  };
+
   const RowTask& task;
   const RowStage& stage;
 
-  void operator()(const RowUnit& unit, const float* sums) const {
-    constexpr int kNanOrInfinite = 0x99;
+  Place place(const RowUnit& unit) const {
     const int64_t site = unit.sites[2] - task.axes[2].sites;
-    const uint32_t wanted = stage.columns[site];
-    const int left = task.images - unit.image;
-    const int images = left < kRowImages ? left : kRowImages;
-    int64_t at = unit.image * stage.image + site * stage.site;
-    for (int image = 0; image < images; ++image, at += stage.image) {
-      Vector values[kTiles];
-      __m128i bytes[kTiles];
-      uint32_t strange = 0;
-      GK_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
-        const float* from = sums + tile * 256 + image * 16;
-        values[tile] = activate(kActivation, task.alpha, load(from));
-        const auto columns = static_cast<__mmask16>(wanted >> 16 * tile);
-        strange |= _mm512_mask_fpclass_ps_mask(columns, values[tile], kNanOrInfinite);
-        if constexpr (kBytes) bytes[tile] = to_bytes(values[tile], stage.scale, stage.offset);
-      }
-      if (strange) stage.finite[unit.image + image] = 0;
-      for (int i = 0; i < stage.run_count; ++i) {
-        const RowRun& run = stage.runs[i];
-        const auto columns = static_cast<__mmask16>(wanted >> 16 * run.tile & run.columns);
-        const int tile = kTiles == 1 ? 0 : run.tile;
-        if constexpr (kBytes) {
-          auto* to = static_cast<uint8_t*>(stage.data) + at + run.offset;
-          _mm_mask_storeu_epi8(to, columns, bytes[tile]);
-        } else {
-          auto* to = static_cast<float*>(stage.data) + at + run.offset;
-          _mm512_mask_storeu_ps(to, columns, values[tile]);
-        }
+    return {unit.image * stage.image + site * stage.site, stage.columns[site],
+            task.images - unit.image, stage.finite + unit.image};
+  }
+
+  GK_INLINE void image(const Place& place, int image, const float* sums) const {
+    constexpr int kNanOrInfinite = 0x99;
+    if (image >= place.images) return;
+    Vector values[kTiles];
+    GK_UNROLL for (int tile = 0; tile < kTiles; ++tile) values[tile] = load(sums + tile * 256);
+    activate_all<kTiles>(task.activation, task.alpha, values);
+    __m128i bytes[kTiles];
+    uint32_t strange = 0;
+    GK_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
+      const auto columns = static_cast<__mmask16>(place.wanted >> 16 * tile);
+      strange |= _mm512_mask_fpclass_ps_mask(columns, values[tile], kNanOrInfinite);
+      if constexpr (kBytes) bytes[tile] = to_bytes(values[tile], stage.scale, stage.offset);
+    }
+    if (strange) place.finite[image] = 0;
+    const int64_t at = place.at + image * stage.image;
+    const RowRun* const end = stage.runs + stage.run_count;
+    for (const RowRun* run = stage.runs; run < end; ++run) {
+      const auto columns = static_cast<__mmask16>(place.wanted >> 16 * run->tile & run->columns);
+      const int tile = kTiles == 1 ? 0 : run->tile;
+      if constexpr (kBytes) {
+        _mm_mask_storeu_epi8(static_cast<uint8_t*>(stage.data) + at + run->offset, columns,
+                             bytes[tile]);
+      } else {
+        _mm512_mask_storeu_ps(static_cast<float*>(stage.data) + at + run->offset, columns,
+                              values[tile]);
       }
     }
   }
 };
 
-template <Activation kActivation, int kTiles>
-void to_stage_with(const RowTask& task, const RowStage& stage) {
-  if (stage.bytes) {
-    const ToStage<kActivation, kTiles, true> finish{task, stage};
-    Walk<kTiles, ToStage<kActivation, kTiles, true>>(task, finish).run();
-  } else {
-    const ToStage<kActivation, kTiles, false> finish{task, stage};
-    Walk<kTiles, ToStage<kActivation, kTiles, false>>(task, finish).run();
-  }
-}
-
 template <int kTiles>
 void to_stage_of(const RowTask& task, const RowStage& stage) {
-  switch (task.activation) {
-    case Activation::kNone:
-      return to_stage_with<Activation::kNone, kTiles>(task, stage);
-    case Activation::kRelu:
-      return to_stage_with<Activation::kRelu, kTiles>(task, stage);
-    case Activation::kLeakyRelu:
-      return to_stage_with<Activation::kLeakyRelu, kTiles>(task, stage);
-    case Activation::kTanh:
-      return to_stage_with<Activation::kTanh, kTiles>(task, stage);
-    case Activation::kSigmoid:
-      return to_stage_with<Activation::kSigmoid, kTiles>(task, stage);
+  if (stage.bytes) {
+    const ToStage<kTiles, true> finish{task, stage};
+    Walk<kTiles, ToStage<kTiles, true>>(task, finish).run();
+  } else {
+    const ToStage<kTiles, false> finish{task, stage};
+    Walk<kTiles, ToStage<kTiles, false>>(task, finish).run();
   }
 }
 

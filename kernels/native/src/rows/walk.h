@@ -29,13 +29,49 @@ struct RowUnit {
   const RowSite* sites[3];
 };
 
-template <int kRows, int kTiles>
+// Sums that wait to be finished. It is done a few images at a time between the steps of the next
+// product, whose tiles leave the vector units idle.
+template <int kTiles, class Finish>
+struct Pending {
+  static constexpr int kMost = 4 / kTiles;
+
+  const Finish& finish;
+  typename Finish::Place places[kMost];
+  float* sums;  // [unit][tile][16 images][16 columns]
+  int images = 0;     // 16 of each unit
+  int done = 0;
+  int stride = 0;  // images for a step
+
+  // Spreads the images over so many steps.
+  GK_INLINE void spread(int64_t steps) {
+    stride = steps < images ? (steps > 0 ? static_cast<int>((images + steps - 1) / steps) : 0) : 1;
+  }
+
+  GK_INLINE void advance() {
+    const int end = done + stride < images ? done + stride : images;
+    for (; done < end; ++done) {
+      const int unit = done / kRowImages;
+      const int image = done % kRowImages;
+      finish.image(places[unit], image, sums + unit * kTiles * 256 + image * 16);
+    }
+  }
+
+  GK_INLINE void complete() {
+    stride = images;
+    advance();
+  }
+};
+
+template <int kRows, int kTiles, class Finish>
 __attribute__((noinline)) void multiply(const RowBox& box, const RowUnit* units,
-                                        const uint16_t* weights, const float* shift, float* sums) {
+                                        const uint16_t* weights, const float* shift, float* sums,
+                                        Pending<kTiles, Finish>& pending) {
   const uint16_t* from[kRows];
   GK_UNROLL for (int row = 0; row < kRows; ++row) from[row] = units[row].from;
   const int64_t block_step = box.block_step;
   Product<kRows, kTiles> product;
+  pending.spread(int64_t{box.counts[0]} * box.counts[1] * box.counts[2] * box.blocks *
+                 product.kPieces);
   for (int piece = 0; piece < product.kPieces; ++piece) {
     product.begin(piece, shift);
     for (int i = 0; i < box.counts[0]; ++i) {
@@ -47,6 +83,7 @@ __attribute__((noinline)) void multiply(const RowBox& box, const RowUnit* units,
                                   k * box.weight_steps[2];
           for (int block = box.blocks; block > 0; --block) {
             product.add(from, at, panel);
+            pending.advance();
             at += block_step;
             panel += kTiles * 512;
           }
@@ -55,12 +92,14 @@ __attribute__((noinline)) void multiply(const RowBox& box, const RowUnit* units,
     }
     product.end(sums);
   }
+  pending.complete();
 }
 
 template <int kTiles, class Finish>
 class Walk {
  public:
-  Walk(const RowTask& task, const Finish& finish) : task_(task), finish_(finish) {
+  Walk(const RowTask& task, const Finish& finish)
+      : task_(task), sums_(task.scratch), pending_{finish, {}, task.scratch + kRowSums} {
     const RowPanel& panel = task.panel;
     box_.blocks = panel.blocks;
     box_.block_step = int64_t{task.capacity} * kRowChannels;
@@ -87,22 +126,28 @@ class Walk {
         unit.sites[1] = task_.axes[1].sites + j;
         for (int k = 0; k < task_.axes[2].count; ++k) {
           unit.sites[2] = task_.axes[2].sites + k;
-          if (count_ > 0 && !shares_weights(unit)) flush();
-          const uint16_t* from = task_.input + task_.panel.first_block * box_.block_step;
-          for (int axis = 0; axis < 3; ++axis) from += unit.sites[axis]->input * inputs_[axis];
-          for (unit.image = 0; unit.image < task_.images; unit.image += kRowImages) {
-            unit.from = from + unit.image * kRowChannels;
-            units_[count_++] = unit;
-            if (count_ == kMost) flush();
-          }
+          add(unit);
         }
       }
     }
     if (count_ > 0) flush();
+    pending_.complete();
   }
 
  private:
   static constexpr int kMost = 4 / kTiles;
+
+  // All images of a site.
+  void add(RowUnit& unit) {
+    if (count_ > 0 && !shares_weights(unit)) flush();
+    const uint16_t* from = task_.input + task_.panel.first_block * box_.block_step;
+    for (int axis = 0; axis < 3; ++axis) from += unit.sites[axis]->input * inputs_[axis];
+    for (unit.image = 0; unit.image < task_.images; unit.image += kRowImages) {
+      unit.from = from + unit.image * kRowChannels;
+      units_[count_++] = unit;
+      if (count_ == kMost) flush();
+    }
+  }
 
   bool shares_weights(const RowUnit& unit) const {
     for (int axis = 0; axis < 3; ++axis) {
@@ -120,15 +165,28 @@ class Walk {
       weights += units_[0].sites[axis]->slot * box_.weight_steps[axis];
     }
     prefetch();
-    const float* shift = task_.panel.shift;
-    float* sums = task_.scratch;
-    if (count_ == 1) multiply<1, kTiles>(box_, units_, weights, shift, sums);
-    if (count_ == 2) multiply<2, kTiles>(box_, units_, weights, shift, sums);
-    if constexpr (kTiles == 1) {
-      if (count_ == 3) multiply<3, kTiles>(box_, units_, weights, shift, sums);
-      if (count_ == 4) multiply<4, kTiles>(box_, units_, weights, shift, sums);
+    switch (count_) {
+      case 1:
+        multiply<1, kTiles>(box_, units_, weights, task_.panel.shift, sums_, pending_);
+        break;
+      case 2:
+        multiply<2, kTiles>(box_, units_, weights, task_.panel.shift, sums_, pending_);
+        break;
+      default:
+        if constexpr (kTiles == 1) {
+          if (count_ == 3) {
+            multiply<3, kTiles>(box_, units_, weights, task_.panel.shift, sums_, pending_);
+          } else {
+            multiply<4, kTiles>(box_, units_, weights, task_.panel.shift, sums_, pending_);
+          }
+        }
     }
-    for (int i = 0; i < count_; ++i) finish_(units_[i], sums + i * kTiles * 256);
+    float* const free = pending_.sums;
+    pending_.sums = sums_;
+    sums_ = free;
+    for (int i = 0; i < count_; ++i) pending_.places[i] = pending_.finish.place(units_[i]);
+    pending_.images = count_ * kRowImages;
+    pending_.done = 0;
     count_ = 0;
   }
 
@@ -141,7 +199,8 @@ class Walk {
   }
 
   const RowTask& task_;
-  const Finish& finish_;
+  float* sums_;
+  Pending<kTiles, Finish> pending_;
   RowBox box_;
   int64_t inputs_[3];  // from one input position to the next along an axis
   int64_t chunk_ = 0;
