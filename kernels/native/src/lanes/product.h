@@ -38,10 +38,13 @@ void multiply_block(const LaneProduct& product, int first) {
   }
   const int64_t offset = static_cast<int64_t>(first) * product.panel_depth +
                          static_cast<int64_t>(product.first_depth) * kWidth;
+  // The weights of the next block, which no prefetcher finds: they begin on another page.
+  const int64_t next = static_cast<int64_t>(product.panel_depth) * kWidth;
   for (int term = 0; term < product.term_count; ++term) {
     const float* rows = product.terms[term].rows;
     const float* weights = product.terms[term].panel + offset;
     for (int k = 0; k < product.depth; ++k) {
+      __builtin_prefetch(weights + next);
       Vector images[kVectors];
       GK_UNROLL for (int j = 0; j < kVectors; ++j) images[j] = load(rows + j * kVector);
       GK_UNROLL for (int i = 0; i < kWidth; ++i) {
