@@ -98,6 +98,31 @@ GENERATE = {
         ("gray", "-n", 3, "-o", "a/", "--output", "float32"),
         "holds uint8 images, not float32; write .npy",
     ),
+    "unknown format": (
+        ("gray", "-n", 3, "-o", "a", "--format", "gifs"),
+        "'gifs' is not one of 'sheet', 'pngs', 'jpgs', 'webps'",
+    ),
+    "quality out of range": (
+        ("gray", "-n", 3, "-o", "a", "--format", "jpgs", "--quality", 101),
+        "quality 101 is out of range; give 1 (small) to 100 (best)",
+    ),
+    "quality of an array": (
+        ("gray", "-n", 3, "-o", "a.npy", "--quality", 90),
+        "a quality is for pngs, jpgs, webps, webdataset, and a.npy is written as npy",
+    ),
+    "empty shards": (
+        ("gray", "-n", 3, "-o", "a", "--format", "webdataset", "--shard-size", 0),
+        "shard size 0 must be at least 1 sample",
+    ),
+    "huge shards": (("pets", "-n", 10**12, "-o", "a", "--format", "webdataset"), "would take 3.07"),
+    "audio as JPEG": (
+        ("drum", "-n", 3, "-o", "a", "--format", "webdataset", "--member", "jpg"),
+        "JPG holds uint8 images, not float32; write .npy",
+    ),
+    "unknown encoder": (
+        ("gray", "-n", 3, "-o", "a", "--encoder", "imagecodec"),
+        "encoder 'imagecodec' is unknown; did you mean 'imagecodecs'?",
+    ),
     "arch arguments": (
         ("gray", "-n", 3, "-o", "a.png", "--arch-args", "{width: 3}"),
         "is not JSON",

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,3 +158,48 @@ def test_a_trained_kind_of_model_goes_the_whole_way(
     manifest = json.loads((here / "a.npy.manifest.json").read_text())
     assert manifest["backend"] == "eager"
     assert manifest["labels"] == 3
+
+
+def test_archives_with_the_options_that_were_given(
+    run: Run, models: dict[str, str], here: Path
+) -> None:
+    result = run(
+        *("generate", models["pets"], "-n", 7, "--format", "webdataset", "-o", "set/"),
+        *("--member", "webp", "--lossless", "--shard-size", 4, "--labels", "cycle"),
+        *("--encoder", "pillow", "--encode-threads", 2),
+    )
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[0].startswith("wrote set: 7 images with null fp32")
+    assert re.search(r"encoded by pillow [\d.]+ \(webp [\d.]+\): asked for", result.stdout)
+    expected = Engine(models["pets"]).generate(7, labels=[0, 1, 2, 0, 1, 2, 0])
+    with tarfile.open("set/samples-000001.tar") as archive:
+        for index in range(4, 7):
+            member = archive.extractfile(f"{index:08d}.webp")
+            assert member is not None
+            assert np.array_equal(np.asarray(Image.open(member)), expected[index])
+            label = archive.extractfile(f"{index:08d}.cls")
+            assert label is not None
+            assert int(label.read()) == index % 3
+    manifest = read_manifest(here / "set/manifest.json")
+    assert manifest is not None
+    assert manifest.coding == {"member": "webp", "lossless": True}
+    assert manifest.shard_size == 4
+
+
+@pytest.mark.parametrize("command", ["decode", "interpolate", "reconstruct"])
+def test_every_command_writes_shards(
+    run: Run, models: dict[str, str], here: Path, command: str
+) -> None:
+    np.save("z.npy", np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32))
+    np.save("x.npy", np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8))
+    arguments = {
+        "decode": ("--latents", "z.npy", "--labels", "dog"),
+        "interpolate": ("--from", 1, "--to", 2, "--steps", 5, "--labels", "dog"),
+        "reconstruct": ("x.npy", "--labels", "dog"),
+    }[command]
+    common = (command, models["pets-vae"], *arguments)
+    assert run(*common, "-o", "whole.npy").exit_code == 0
+    result = run(*common, "-o", "parts", "--format", "npy-shards", "--shard-size", 2)
+    assert result.exit_code == 0, result.stderr
+    parts = [np.load(here / f"parts/samples-00000{number}.npy") for number in range(3)]
+    assert np.array_equal(np.concatenate(parts), np.load("whole.npy"))

@@ -71,8 +71,8 @@ def test_a_model_without_a_card_is_listed(
 ) -> None:
     from engine import zoo
 
-    (tmp_path / "bare.onnx").touch()
-    (tmp_path / "carded.onnx").touch()
+    (tmp_path / "bare.gen").touch()
+    (tmp_path / "carded.gen").touch()
     (tmp_path / "carded.json").write_text('{"data": "digits", "licence": "MIT"}')
     monkeypatch.setattr(zoo, "_FOLDER", tmp_path)
     result = run("models")
