@@ -9,7 +9,6 @@ from pathlib import Path
 from benchmarks import face
 from benchmarks.graphs import ends_bounded, with_images
 from benchmarks.network import Array, Network
-from engine import zoo
 from engine.core.artifacts import open_artifact
 from engine.core.errors import ArtifactError
 from engine.latents import draw, random_labels
@@ -23,13 +22,13 @@ def source_of(model: str) -> str:
 
 
 def checkpoint(model: str) -> Path:
-    """What a model is made of: its ONNX file in the zoo, or the face checkpoint.
+    """What a model is made of: its ONNX file, which peers are given, or the face checkpoint.
 
     Raises ArtifactError where it is not at hand.
     """
     if model == face.NAME:
         return face.find()
-    onnx = zoo.resolve(model).with_suffix(".onnx")
+    onnx = Path(__file__).with_name("models") / f"{model}.onnx"
     if not onnx.is_file():
         raise ArtifactError(f"{onnx} is not there: peers are given the model as ONNX")
     return onnx

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.backends import native
+from engine.backends._native.precision import describe
 from engine.backends._programs import lowered
 from engine.backends.base import installed_version
 from engine.core.artifacts import Artifact
@@ -42,6 +45,8 @@ class GenReport:
                 f"parity    max error {error:.1e} against onnxruntime, batches 1 and 5 "
                 f"(limit {TOLERANCE:.0e})",
             ]
+        if self.gen.evidence is not None:
+            lines.append(f"precision {describe(self.gen.evidence, 'measured here')}")
         if self.rounding is not None:
             lines.append(
                 f"note      rounding the weights to fp16 moved outputs by at most "
@@ -70,6 +75,7 @@ def export_gen(artifact: Artifact, out: str | Path, precision: Precision = "fp32
         rounding = max(moved(source.spec, name, programs[name], rounded[name]) for name in rounded)
         programs = rounded
     made = Gen(source.spec, programs, _provenance(artifact, precision))
+    made = dataclasses.replace(made, evidence=native.evidence(made))
     gen.write(out, made)
     return GenReport(out, made, out.stat().st_size, errors, rounding, source.notes)
 

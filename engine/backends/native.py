@@ -24,7 +24,7 @@ from engine.backends.base import (
 )
 from engine.core.artifacts import Artifact
 from engine.core.errors import UnsupportedError
-from engine.program.gen import Gen
+from engine.program.gen import Evidence, Gen
 from engine.program.graph import Array
 from kernels.native import library
 
@@ -101,6 +101,19 @@ def _instruction_set() -> str:
     return os.environ.get(INSTRUCTION_SET) or library.instruction_sets()[-1]
 
 
+def evidence(gen: Gen) -> Evidence | None:
+    """What bfloat16 costs the images of a generator, or None where it cannot be measured here."""
+    if library.unavailable() or gen.spec.modality != "image":
+        return None
+    instruction_set = library.instruction_sets()[-1]
+    if not precisions.can_bf16(instruction_set):
+        return None
+    try:
+        return precisions.probe(gen, instruction_set, default_threads())
+    except UnsupportedError:
+        return None
+
+
 def _decided(
     gen: Gen, possible: tuple[str, ...], instruction_set: str, threads: int
 ) -> tuple[str, str]:
@@ -109,12 +122,12 @@ def _decided(
         return "fp32", f"fp32: {instruction_set} does not multiply bfloat16"
     if gen.spec.modality != "image":
         return "fp32", "fp32: only for images it is known what bfloat16 may cost"
-    evidence, decided_by = gen.evidence, "measured when the file was exported"
-    if evidence is None or evidence.precision != "bf16":
+    found, decided_by = gen.evidence, "measured when the file was exported"
+    if found is None or found.precision != "bf16":
         try:
-            evidence = precisions.probe(gen, instruction_set, threads)
+            found = precisions.probe(gen, instruction_set, threads)
         except UnsupportedError as error:
             return "fp32", f"fp32: bf16 cannot be tried, as {error}"
         decided_by = "measured when it was opened"
-    chosen = "bf16" if precisions.holds(evidence) else "fp32"
-    return chosen, precisions.describe(evidence, decided_by)
+    chosen = "bf16" if precisions.holds(found) else "fp32"
+    return chosen, precisions.describe(found, decided_by)

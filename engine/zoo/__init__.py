@@ -1,7 +1,7 @@
 """The models that ship: trained by `training`'s recipes on real data, each with a card.
 
-NAME.onnx is the model; its card, NAME.json, tells data, licence, command, steps and what was
-measured.
+NAME.gen is the model, ready to run with numpy and the native library; its card, NAME.json, tells
+data, licence, command, steps and what was measured.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ _FOLDER = Path(__file__).parent
 
 def names() -> tuple[str, ...]:
     """Names of the shipped models."""
-    files = sorted(_FOLDER.glob("*.onnx"))
-    return tuple(file.stem for file in files if not file.stem.endswith(".encoder"))
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.gen")))
 
 
 def card(name: str) -> dict[str, Any]:
@@ -31,14 +30,14 @@ def card(name: str) -> dict[str, Any]:
 
 
 def resolve(artifact: str | Path) -> Path:
-    """A file's path as it is; a shipped model's name as the path of its ONNX file.
+    """A file's path as it is; a shipped model's name as the path of its .gen file.
 
     Raises ArtifactError when it is neither.
     """
     path, name = Path(artifact), str(artifact)
     # A folder may be called like a model (its samples, say), and is no artifact anyway.
     if name in names() and not path.is_file():
-        return _FOLDER / f"{name}.onnx"
+        return _FOLDER / f"{name}.gen"
     if path.exists():
         return path
     hint = nearest(name, names())

@@ -40,10 +40,10 @@ def test_every_source_file_is_in(names: list[str]) -> None:
 
 
 def test_shipped_models_are_in_with_their_cards(names: list[str]) -> None:
-    models = [name for name in names if name.startswith("engine/zoo/") and name.endswith(".onnx")]
-    decoders = [name for name in models if not name.endswith(".encoder.onnx")]
-    assert len(decoders) >= 4
-    for name in decoders:
-        assert name.replace(".onnx", ".json") in names
+    models = [name for name in names if name.startswith("engine/zoo/") and name.endswith(".gen")]
+    assert len(models) >= 4
+    for name in models:
+        assert name.replace(".gen", ".json") in names
+    assert not [name for name in names if name.endswith(".onnx")]
     size = sum((ROOT / name).stat().st_size for name in models)
     assert size < 24e6

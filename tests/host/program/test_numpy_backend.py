@@ -32,7 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No GPU, no interpreted kernels, no native library and no PyTorch, whatever there really is."""
+    """No GPU, no interpreted kernels, no native library, no PyTorch, whatever there really is."""
     monkeypatch.setattr("engine.backends.native.library.unavailable", lambda: "it was not built")
     monkeypatch.setattr("engine.backends.torch.not_installed", lambda *_: "it is not there")
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)

@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 import pytest
 
-import engine.zoo
+import benchmarks
 from tests.host.program.lowering.support import BATCH, agree, kinds, model, node
 
-ZOO = sorted(Path(engine.zoo.__file__).parent.glob("*.onnx"))
+ZOO = sorted(Path(benchmarks.__file__).parent.glob("models/*.onnx"))
 TESTED = ["dcgan", "dcgan-classes", "vae", "vae-classes", "gan-mlp"]
 # Nothing but layers, and what turns labels and vectors into their input.
 LAYERS = {"convolution", "linear", "reshape", "embedding", "concat"}
