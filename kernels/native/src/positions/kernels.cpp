@@ -47,6 +47,7 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   product.weights = layer.weights + panel * product.panel_words;
   product.shift = layer.shift + panel * width;
   product.sums = sums;
+  product.stride = tile.panels * width;
   int images[kMostRows];
   int anchors[kMostRows];
   for (int r = 0; r < tile.rows; ++r) {

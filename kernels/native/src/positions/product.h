@@ -28,7 +28,8 @@ struct Product {
   const uint32_t* weights;  // of the first panel
   int64_t panel_words;
   const float* shift;
-  float* sums;  // [rows][panels * vectors * lanes]
+  float* sums;  // [rows][stride], of which panels * vectors * lanes are written
+  int64_t stride;
 };
 
 struct Float32 {
@@ -85,7 +86,7 @@ void multiply(const Product& product) {
   GK_UNROLL for (int r = 0; r < kRows; ++r) {
     GK_UNROLL for (int p = 0; p < kPanels; ++p) {
       GK_UNROLL for (int v = 0; v < kVectors; ++v) {
-        store(product.sums + (r * kPanels + p) * kWidth + v * kVector, sums[r][p][v]);
+        store(product.sums + r * product.stride + p * kWidth + v * kVector, sums[r][p][v]);
       }
     }
   }
