@@ -10,7 +10,7 @@ from benchmarks.cases import Case, LayerCase, ModelCase, Preset, StageCase
 from benchmarks.contestants import competitors
 from benchmarks.image_cost import KidJudge, kid_judge
 from benchmarks.layer_networks import layer_inputs, layer_network
-from benchmarks.measure import Log, measure
+from benchmarks.measure import Log, measure, public
 from benchmarks.model_networks import model_inputs, model_network, source_of
 from benchmarks.network import Network, Work
 from benchmarks.parity import NO_KID, make_reference
@@ -50,7 +50,7 @@ class Bench:
         try:
             work = self.work(case)
         except EngineError as error:
-            return (_record(case, skipped=str(error)),)
+            return (_record(case, skipped=public(str(error))),)
         contestants, product = measure(
             work,
             make_reference(work, self.judge(case)),

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import face
 from benchmarks.graphs import ends_bounded, with_images
 from benchmarks.network import Array, Network
+from engine import zoo
 from engine.core.artifacts import open_artifact
 from engine.core.errors import ArtifactError
 from engine.latents import draw, random_labels
@@ -35,19 +36,21 @@ def checkpoint(model: str) -> Path:
 
 
 def model_network(model: str, folder: Path) -> Network:
-    """Export a model into a folder, parity checked. Raises ArtifactError where it is not there."""
+    """A model in all forms, what is not shipped exported into a folder.
+
+    Raises ArtifactError where it is not at hand.
+    """
     from engine.models.load import load_generator
     from export.convert import export_onnx
     from export.pack import export_gen
 
     source = checkpoint(model)
-    onnx = folder / f"{model}.onnx"
-    if source.suffix == ".onnx":
-        onnx.write_bytes(source.read_bytes())
-    else:
+    if model == face.NAME:
+        onnx, packed = folder / f"{model}.onnx", folder / f"{model}.gen"
         export_onnx(load_generator(source), onnx)
-    packed = folder / f"{model}.gen"
-    export_gen(open_artifact(onnx), packed)
+        export_gen(open_artifact(onnx), packed)
+    else:
+        onnx, packed = source, zoo.resolve(model)
     made = gen.read(packed)
     program, spec = made.programs["decoder"], made.spec
     inputs = (spec.latent.name, *((spec.condition.name,) if spec.condition else ()))

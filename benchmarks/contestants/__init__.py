@@ -11,7 +11,12 @@ from benchmarks.contestants.torch_compiled import AotInductor, TorchCompile
 from benchmarks.contestants.torch_eager import TorchEager
 
 _NATIVE = Ours("native", "gen")
-_ON_CPU: tuple[Competitor, ...] = (_NATIVE, Ours("eager", "onnx"), Ours("onnxruntime", "onnx"))
+_ON_CPU: tuple[Competitor, ...] = (
+    _NATIVE,
+    Ours("torch", "gen"),
+    Ours("eager", "onnx"),
+    Ours("onnxruntime", "onnx"),
+)
 _ON_GPU: tuple[Competitor, ...] = (
     Ours("triton", "gen"),
     Ours("tensorrt", "plan"),

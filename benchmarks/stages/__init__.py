@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from benchmarks.measure import public
 from benchmarks.results import Case, Stage
 from benchmarks.stages.cold_process import cold_process
 from benchmarks.stages.copying import copying
@@ -35,5 +36,5 @@ def measure_stages(bench: Bench, case: StageCase, missing: str | None) -> tuple[
         if missing is None:
             return _MEASURED_BY[case.stages[0]](bench, case.model)
     except EngineError as error:
-        missing = str(error)
+        missing = public(str(error))
     return tuple(stage_record(case.model, stage, skipped=missing) for stage in case.stages)

@@ -39,12 +39,13 @@ _OPENVINO = _FEED + (
 )
 _TORCH = _FEED + (
     "import torch; m = torch.load({module!r}, weights_only=False)\n"
-    "with torch.inference_mode(): y = m(*[torch.from_numpy(a) for a in x])\n"
-    "y.mul_({scale}).add_({shift}).permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()"
+    "with torch.inference_mode():\n"
+    " y = m(*[torch.from_numpy(a) for a in x])\n"
+    " y.mul_({scale}).add_({shift}).permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()"
 )
 # Name, role, package, settings, program.
 _WAYS: tuple[tuple[str, Role, str, str, str], ...] = (
-    ("Engine", "ours", "numpy", "Engine(model, batch_size=32).generate(32)", _ENGINE),
+    ("Engine", "ours", "numpy", "Engine(MODEL, batch_size=32).generate(32)", _ENGINE),
     ("onnxruntime", "peer", "onnxruntime", "session and one run", _ONNXRUNTIME),
     ("OpenVINO", "peer", "openvino", "compile_model and one run", _OPENVINO),
     ("torch eager", "peer", "torch", "module read from a file, one run", _TORCH),

@@ -16,10 +16,13 @@ from benchmarks.contestants.openvino import OpenVino
 from benchmarks.contestants.ours import Ours
 from benchmarks.contestants.torch_eager import TorchEager
 from benchmarks.layer_suite import LAYERS
+from benchmarks.measure import left_out, public
+from benchmarks.model_networks import checkpoint
 from benchmarks.network import Network, Work
 from benchmarks.result_files import dumps, read, write
 from benchmarks.results import Contestant, Machine, Results, Run
 from benchmarks.run import merged
+from engine import zoo
 from engine.core.errors import ArtifactError
 
 NOWHERE = Path("nowhere")
@@ -144,17 +147,14 @@ def test_cases_measured_again_take_the_place_of_the_old_ones(
 
 
 def test_results_hold_no_folder_of_this_machine() -> None:
-    from benchmarks.measure import left_out, public
-
     root = Path(__file__).parents[3]
     assert public(f"{root}/kernels/lib.so was not built") == "kernels/lib.so was not built"
     record: Contestant = left_out(TorchEager(), f"{root}/a: no such file")
     assert record.not_measured == "a: no such file"
 
 
-def test_export_without_a_zoo_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from benchmarks import model_networks
-
-    monkeypatch.setattr(model_networks.zoo, "resolve", lambda name: tmp_path / "m.gen")
+def test_every_shipped_model_is_there_as_onnx_for_the_peers() -> None:
+    for name in zoo.names():
+        assert checkpoint(name).is_file()
     with pytest.raises(ArtifactError, match="peers are given the model as ONNX"):
-        model_networks.checkpoint("m")
+        checkpoint("dcgan")
