@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -25,8 +25,6 @@ from engine.labels import LabelPlan, Labels, plan_labels, require_labels
 from engine.latents import Kind, check_truncation, draw, interpolate
 from engine.memory import check_fits
 from engine.runner import Output, Progress, Runner, choose_output, gather, padded, sample_array
-
-logger = logging.getLogger("engine")
 
 # More threads than any machine has are a slip, and exhaust memory before anything runs.
 _MOST_THREADS = 1024
@@ -89,7 +87,13 @@ class Engine:
         self.precision: str = self._backend.precision
         self.batch_size: int = self._backend.batch_size
         self._check_supported()
-        logger.info("opened %s with %s (%s)", self.artifact.path, self.backend, self._reason)
+        # A tenth of the start; and who has not imported it listens to nothing.
+        if "logging" in sys.modules:
+            import logging
+
+            logging.getLogger("engine").info(
+                "opened %s with %s (%s)", self.artifact.path, self.backend, self._reason
+            )
 
     def generate(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +16,8 @@ def checkpoint_as_onnx(artifact: Artifact, cleanup: ExitStack) -> Artifact:
         missing = not_installed(module, "torch,onnx")
         if missing:
             raise BackendUnavailableError(f"{artifact.path} must be exported first: {missing}")
+    import tempfile
+
     from engine.models.load import load_generator
     from export.convert import export_onnx
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,9 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
     Raises OutputError when the folder cannot be written or the disk is full.
     """
+    # It brings compression and random numbers along, which cost a start that writes nothing.
+    import tempfile
+
     shown = Path(target)
     # A link stays a link: what it points to is replaced.
     target = shown.resolve()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 _LISTED = 12
@@ -10,6 +9,9 @@ _LISTED = 12
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """'did you mean 'x'?' for a likely slip, else 'known are a, b, c'."""
+    # Only a mistake needs it.
+    import difflib
+
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1)
     if close:

@@ -134,11 +134,12 @@ def _parse(text: bytes) -> dict[str, Any]:
 
 def _view(data: memoryview, entry: layout.Entry, number: int) -> Floats:
     dtype = layout.STORED_TYPES[entry.dtype]
-    flat = np.frombuffer(data, dtype, entry.elements, entry.offset)
+    # numpy finds the extremes of float32 ten times as fast as those of float16.
+    flat = np.frombuffer(data, dtype, entry.elements, entry.offset).astype(np.float32, copy=False)
     # Extremes carry NaN along, and unlike isfinite they make no array.
     if flat.size and not (np.isfinite(flat.min()) and np.isfinite(flat.max())):
         raise ArtifactError(f"array {number} holds NaN or infinity; the weights are unusable")
-    return flat.reshape(entry.shape).astype(np.float32, copy=False)
+    return flat.reshape(entry.shape)
 
 
 def _stored(array: Floats) -> NDArray[np.floating]:
