@@ -1,0 +1,108 @@
+"""The network itself: arguments, order of work, micro-batches, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels.native import library
+from kernels.native.network import Form, Item, Network, Space, Value
+
+if library.unavailable():
+    pytest.skip(str(library.unavailable()), allow_module_level=True)
+
+SOURCE = Value(Form.PLAIN, Space.INPUT, 0, 5, 3)
+LANES = Value(Form.LANES, Space.ARENA, 0, 5, 3)
+RESULT = Value(Form.PLAIN, Space.OUTPUT, 0, 5, 3)
+
+
+def there_and_back(**options: Any) -> Network:
+    network = Network(32, LANES.bytes(32), **options)
+    network.add("convert", [SOURCE], [LANES], integers=[1])
+    network.add("convert", [LANES], [RESULT], integers=[1])
+    return network
+
+
+def numbers(images: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.random.default_rng(0).standard_normal((images, 5, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("images", [0, 1, 31, 32, 33, 100])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("team", [False, True])
+def test_all_images_go_through(images: int, threads: int, team: bool) -> None:
+    with there_and_back(threads=threads, team=team) as network:
+        x = numbers(images)
+        y = np.full_like(x, np.nan)
+        for _ in range(3):
+            assert network.run(images, [x], [y]).all()
+        assert np.array_equal(x, y)
+
+
+def test_images_that_are_not_finite_are_told() -> None:
+    with there_and_back() as network:
+        x = numbers(70)
+        x[40, 1, 2] = np.nan
+        x[69, 4, 0] = -np.inf
+        finite = network.run(70, [x], [np.empty_like(x)])
+        assert np.flatnonzero(~finite).tolist() == [40, 69]
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((4, 5, 3)), "float64"),
+        (np.zeros((4, 5, 2), np.float32), r"\[4, 5, 2\]"),
+        (np.zeros((4, 3, 5), np.float32).transpose(0, 2, 1), "contiguous"),
+    ],
+    ids=["type", "size", "strides"],
+)
+def test_an_array_that_was_not_described_is_refused(array: Any, message: str) -> None:
+    with there_and_back() as network, pytest.raises(ValueError, match=message):
+        network.run(4, [array], [np.empty((4, 5, 3), np.float32)])
+
+
+def test_a_missing_argument_is_refused() -> None:
+    with there_and_back() as network, pytest.raises(ValueError, match="output 0 is missing"):
+        network.run(4, [numbers(4)], [])
+
+
+@pytest.mark.parametrize(
+    "item", [Item(2, 0, 1), Item(-1, 0, 1), Item(0, 0, 2), Item(0, 1, 0), Item(0, -1, 1)], ids=str
+)
+def test_an_order_of_rows_that_are_not_there_is_refused(item: Item) -> None:
+    with there_and_back() as network, pytest.raises(ValueError, match="item 0"):
+        network.schedule([item])
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with there_and_back() as network, pytest.raises(ValueError, match="no such kind"):
+        network.add("fold", [SOURCE], [LANES], name="node_7")
+
+
+def test_a_network_that_has_run_does_not_grow() -> None:
+    with there_and_back() as network:
+        x = numbers(1)
+        network.run(1, [x], [np.empty_like(x)])
+        with pytest.raises(ValueError, match="has run"):
+            network.add("convert", [SOURCE], [LANES], integers=[1])
+
+
+def test_a_closed_network_says_so() -> None:
+    network = there_and_back()
+    network.close()
+    network.close()
+    with pytest.raises(ValueError, match="closed"):
+        network.run(1, [numbers(1)], [numbers(1)])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"threads": -1}, "threads"), ({"instruction_set": "mmx"}, "mmx.*portable")],
+    ids=["threads", "set"],
+)
+def test_bad_options_are_refused(options: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        there_and_back(**options)
