@@ -10,8 +10,8 @@
 namespace gk {
 namespace {
 
-// tanh(x) as a ratio of polynomials on [-7.9, 7.9], beyond which float32 has +-1 (the minimax fit of
-// Eigen's fast tanh); within 3 units in the last place.
+// tanh(x) as a ratio of polynomials on [-7.9, 7.9], beyond which float32 has +-1 (the minimax fit
+// of Eigen's fast tanh); within 3 units in the last place.
 GK_INLINE Vector tanh_of(Vector x) {
   x = at_least(at_most(x, broadcast(7.90531110763549805f)), broadcast(-7.90531110763549805f));
   const Vector square = x * x;

@@ -1,5 +1,5 @@
-// Vectors of float32 as wide as the instruction set of the translation unit, by the compiler's vector
-// extension: one source for every width. For FAMILY/kernels.cpp only.
+// Vectors of float32 as wide as the instruction set of the translation unit, by the compiler's
+// vector extension: one source for every width. For FAMILY/kernels.cpp only.
 
 #pragma once
 
@@ -40,7 +40,8 @@ GK_INLINE void store_unaligned(float* to, Vector value) {
   *reinterpret_cast<Unaligned*>(to) = value;
 }
 GK_INLINE Vector broadcast(float value) { return value - Vector{}; }
-// The first `count` of a vector's numbers, 1 .. kVector; the others read as zero and are not stored.
+// The first `count` of a vector's numbers, 1 .. kVector; the others read as zero, and stay as they
+// are in memory.
 GK_INLINE Vector load_some(const float* from, int count) {
   float numbers[kVector] = {};
   __builtin_memcpy(numbers, from, sizeof(float) * static_cast<size_t>(count));
@@ -93,8 +94,11 @@ GK_INLINE Vector square_root(Vector value) {
 }
 // A product that is rounded by itself, whatever it is added to.
 GK_INLINE Vector rounded(Vector product) {
-#if defined(__clang__)
+#if defined(__clang__) && defined(__x86_64__)
   asm("" : "+x"(product));
+  return product;
+#elif defined(__clang__)
+  asm("" : "+w"(product));
   return product;
 #else
   return __builtin_assoc_barrier(product);

@@ -69,8 +69,12 @@ void encode_planes(const Conversion& plan, const Extent& at, const float* panel,
     for (int channel = 0; channel < at.channels; ++channel) {
       float* plane = to + start + (at.channel + channel) * plan.positions + at.position;
       const float* from =
-          panel + image * kPanelStride + (across == 1 ? channel * at.positions : channel);
-      for (int i = 0; i < at.positions; ++i) plane[i] = from[i * across];
+          panel + image * kPanelStride + (planar(plan) ? channel * at.positions : channel);
+      if (across == 1) {
+        __builtin_memcpy(plane, from, sizeof(float) * static_cast<size_t>(at.positions));
+      } else {
+        for (int i = 0; i < at.positions; ++i) plane[i] = from[i * across];
+      }
     }
   }
 }
@@ -84,21 +88,45 @@ GK_INLINE Integers to_uint8(Vector value, Vector scale, Vector offset) {
   return bits_of(level + broadcast(12582912.0f)) & 0xff;
 }
 
-void encode_images(const Conversion& plan, const Extent& at, const float* panel, uint8_t* to) {
+// Bytes of kByteVectors vectors of levels.
+#if GK_VECTOR_BYTES == 32 && defined(__AVX2__)
+constexpr int kByteVectors = 4;
+GK_INLINE void store_bytes(uint8_t* to, const Integers (&levels)[kByteVectors]) {
+  const auto at = [&](int i) { return reinterpret_cast<__m256i>(levels[i]); };
+  // Packing keeps to halves of 16 bytes; the last step puts them in order.
+  const __m256i packed = _mm256_packus_epi16(_mm256_packs_epi32(at(0), at(1)),
+                                             _mm256_packs_epi32(at(2), at(3)));
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      _mm256_permutevar8x32_epi32(packed, order));
+}
+#else
+constexpr int kByteVectors = 1;
+GK_INLINE void store_bytes(uint8_t* to, const Integers (&levels)[kByteVectors]) {
   typedef uint8_t Bytes __attribute__((vector_size(kVector), aligned(1), may_alias));
+  *reinterpret_cast<Bytes*>(to) = __builtin_convertvector(levels[0], Bytes);
+}
+#endif
+
+void encode_images(const Conversion& plan, const Extent& at, const float* panel, uint8_t* to) {
   const int64_t first = at.position * plan.channels + at.channel;
   const Vector scale = broadcast(plan.scale), offset = broadcast(plan.offset);
   for (int image = 0; image < at.images; ++image) {
     const float* from = panel + image * kPanelStride;
     uint8_t* target = to + (at.first_image + image) * plan.positions * plan.channels + first;
     int i = 0;
-    for (; i + kVector <= at.numbers(); i += kVector) {
-      const Integers levels = to_uint8(load_unaligned(from + i), scale, offset);
-      *reinterpret_cast<Bytes*>(target + i) = __builtin_convertvector(levels, Bytes);
+    for (; i + kByteVectors * kVector <= at.numbers(); i += kByteVectors * kVector) {
+      Integers levels[kByteVectors];
+      for (int j = 0; j < kByteVectors; ++j) {
+        levels[j] = to_uint8(load_unaligned(from + i + j * kVector), scale, offset);
+      }
+      store_bytes(target + i, levels);
     }
-    if (i == at.numbers()) continue;
-    const Integers levels = to_uint8(load_some(from + i, at.numbers() - i), scale, offset);
-    for (int j = 0; i + j < at.numbers(); ++j) target[i + j] = static_cast<uint8_t>(levels[j]);
+    for (; i < at.numbers(); i += kVector) {
+      const int left = at.numbers() - i < kVector ? at.numbers() - i : kVector;
+      const Integers levels = to_uint8(load_strided(from + i, 1, left), scale, offset);
+      for (int j = 0; j < left; ++j) target[i + j] = static_cast<uint8_t>(levels[j]);
+    }
   }
 }
 

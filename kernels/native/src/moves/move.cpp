@@ -5,8 +5,6 @@
 namespace gk {
 namespace {
 
-constexpr int64_t kBlockBytes = 64;
-
 int64_t units_of(const gk_value& value) {
   return is_bfloat16(value) ? value.positions * channel_blocks(value) : elements(value);
 }
@@ -27,7 +25,7 @@ Move::Move(Description& description, const Target& target, bool banded)
       rows_(banded ? read_rows(description, units_of(output_)) : 1) {
   check_forms(description, target, Forms::kAll);
   for (int i = 0; i < description.input_count(); ++i) {
-    inputs_.push_back(units_of(description.input(i)));
+    inputs_.push_back(units_of(description.input(i)) * unit_bytes());
   }
 }
 
@@ -97,8 +95,8 @@ size_t Move::weight_bytes() const {
 
 void Move::run(const Work& work) const {
   const bool half = is_bfloat16(output_);
+  const int64_t unit = unit_bytes();
   const bool apart = output_.form == GK_PLAIN || output_.form == GK_PLAIN16;
-  const int64_t unit = half ? kBlockBytes : 4;
   // Lanes are moved in whole vectors, rows image by image.
   const int used = half ? work.images : in_vectors(work.images);
   Units units{};
@@ -106,9 +104,7 @@ void Move::run(const Work& work) const {
   units.bytes = apart ? unit : unit * used;
   units.images = apart ? work.images : 1;
   units.out_image = units_ * unit;
-  std::vector<int64_t> source_image;
-  for (const int64_t count : inputs_) source_image.push_back(count * unit);
-  units.source_image = source_image.data();
+  units.source_image = inputs_.data();
   units.table = half ? static_cast<const void*>(halves_.data()) : floats_.data();
   units.table_bytes = unit;
   const int64_t row = units_ / rows_;

@@ -35,7 +35,10 @@ class Move : public Operation {
   const int rows_;
 
  private:
-  std::vector<int64_t> inputs_;  // units of an image of each input
+  // Of one image: a float32, or a block of 32 bfloat16.
+  int64_t unit_bytes() const { return is_bfloat16(output_) ? 64 : 4; }
+
+  std::vector<int64_t> inputs_;  // bytes of an image of each input
   std::vector<Run> runs_;
   int64_t units_ = 0;  // of the output, so far
   Buffer<float> floats_;

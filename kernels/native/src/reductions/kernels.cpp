@@ -3,9 +3,11 @@
 #include "reductions/fold.h"
 #include "reductions/multiply.h"
 #include "reductions/norm.h"
+#include "reductions/row.h"
 
 namespace gk {
 
-extern const ReductionKernels GK_TABLE(reductions) = {fold, norm, softmax, multiply};
+extern const ReductionKernels GK_TABLE(reductions) = {fold,      norm,         softmax,
+                                                      norm_rows, softmax_rows, multiply};
 
 }  // namespace gk

@@ -84,6 +84,9 @@ struct Product {
   int parts;
 };
 
+// Rows of GK_PLAIN with as many channels are summed channel by channel, others side by side.
+constexpr int64_t kLongRow = 16;
+
 struct ReductionKernels {
   void (*fold)(const Fold& fold, const Lanes& lanes, const LaneShare& share, const float* from,
                float* to);
@@ -91,6 +94,10 @@ struct ReductionKernels {
                float* to);
   void (*softmax)(const Softmax& softmax, const Lanes& lanes, const LaneShare& share,
                   const float* from, float* to);
+  // Over the `count` channels of rows begin .. end - 1 that follow each other.
+  void (*norm_rows)(const Norm& norm, int64_t count, int64_t begin, int64_t end, const float* from,
+                    float* to);
+  void (*softmax_rows)(int64_t count, int64_t begin, int64_t end, const float* from, float* to);
   void (*multiply)(const Product& product, const float* a, const float* b, float* to);
 };
 

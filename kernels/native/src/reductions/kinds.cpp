@@ -17,11 +17,15 @@ class OverChannels final : public Operation {
 
   void run(const Work& work) const override {
     const bool lanes = value_.form == GK_LANES;
+    const auto* from = static_cast<const float*>(work.inputs[0]);
+    auto* to = static_cast<float*>(work.outputs[0]);
+    if (!lanes && value_.channels >= kLongRow) {
+      const Share share = share_of(0, work.images * value_.positions, work);
+      return kernels_.softmax_rows(value_.channels, share.begin, share.end, from, to);
+    }
     kernels_.softmax({value_.channels, value_.channels},
                      lanes_of(value_, value_, work, lanes ? 1 : value_.positions, value_.channels),
-                     {0, lanes ? value_.positions : 1, work.part, work.parts},
-                     static_cast<const float*>(work.inputs[0]),
-                     static_cast<float*>(work.outputs[0]));
+                     {0, lanes ? value_.positions : 1, work.part, work.parts}, from, to);
   }
 
   bool divisible() const override { return true; }

@@ -31,9 +31,14 @@ void Normalise::run(const Work& work) const {
   norm.scale = scale_.data();
   norm.shift = shift_.data();
   norm.lanes_of_number = lanes_ ? work.capacity : 1;
+  const auto* from = static_cast<const float*>(work.inputs[0]);
+  auto* to = static_cast<float*>(work.outputs[0]);
+  if (rows_) {
+    const Share share = share_of(0, work.images * value_.positions, work);
+    return kernels_.norm_rows(norm, value_.channels, share.begin, share.end, from, to);
+  }
   kernels_.norm(norm, lanes_of(value_, value_, work, inner_, stride_),
-                {0, static_cast<int64_t>(starts_.size()), work.part, work.parts},
-                static_cast<const float*>(work.inputs[0]), static_cast<float*>(work.outputs[0]));
+                {0, static_cast<int64_t>(starts_.size()), work.part, work.parts}, from, to);
 }
 
 InstanceNorm::InstanceNorm(Description& description, const Target& target)
@@ -77,6 +82,7 @@ LayerNorm::LayerNorm(Description& description, const Target& target)
   if (lanes_) {
     for (int64_t i = 0; i < value_.positions; ++i) starts_.push_back(i * value_.channels);
   } else {
+    rows_ = value_.channels >= kLongRow;
     starts_ = {0};
     inner_ = value_.positions;
     stride_ = value_.channels;

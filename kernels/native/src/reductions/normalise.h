@@ -21,6 +21,7 @@ class Normalise : public Operation {
   const gk_value value_;
   const bool lanes_;
   Norm norm_{};
+  bool rows_ = false;  // long rows of plain images
   Sizes starts_;
   Sizes places_;
   int64_t inner_ = 1;   // lanes beside images, and how far apart they are
