@@ -16,6 +16,7 @@ Source: Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,8 +25,8 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint32]
 Floats = NDArray[np.float32]
 
-_MULTIPLIER_0 = np.uint64(0xD2511F53)
-_MULTIPLIER_1 = np.uint64(0xCD9E8D57)
+# Of counter words 2 and 0, in the order in which they are worked on.
+_MULTIPLIERS = np.array([0xCD9E8D57, 0xD2511F53], np.uint64)
 _WEYL_0 = 0x9E3779B9
 _WEYL_1 = 0xBB67AE85
 _LOW = np.uint64(0xFFFFFFFF)
@@ -43,18 +44,30 @@ _CHUNK_COUNTERS = 16384
 
 def philox4x32(counter: Words, key: tuple[int, int]) -> Words:
     """Ten rounds of Philox4x32: counter [..., 4] uint32 -> random words [..., 4] uint32."""
-    c0, c1, c2, c3 = (counter[..., i].astype(np.uint64) for i in range(4))
-    key_0, key_1 = key
-    for _ in range(_ROUNDS):
-        product_0 = c0 * _MULTIPLIER_0
-        product_1 = c2 * _MULTIPLIER_1
-        c0 = (product_1 >> _HALF) ^ c1 ^ np.uint64(key_0)
-        c1 = product_1 & _LOW
-        c2 = (product_0 >> _HALF) ^ c3 ^ np.uint64(key_1)
-        c3 = product_0 & _LOW
-        key_0 = (key_0 + _WEYL_0) & 0xFFFFFFFF
-        key_1 = (key_1 + _WEYL_1) & 0xFFFFFFFF
-    return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
+    # Columns (2, 0) and (1, 3) take the same steps: few calls, which is what one sample costs.
+    columns = np.moveaxis(counter, -1, 0).astype(np.uint64)
+    even, odd = columns[[2, 0]], columns[[1, 3]]
+    shape = (2, *(1,) * (counter.ndim - 1))
+    multipliers = _MULTIPLIERS.reshape(shape)
+    for keys in _round_keys(key):
+        product = even * multipliers
+        mixed = product >> _HALF
+        mixed ^= odd
+        mixed ^= keys.reshape(shape)
+        product &= _LOW
+        # What was made of column 2 is the new column 0, and the other way round.
+        even, odd = mixed[::-1], product
+    return np.stack([even[1], odd[0], even[0], odd[1]], axis=-1).astype(np.uint32)
+
+
+@functools.lru_cache(maxsize=16)
+def _round_keys(key: tuple[int, int]) -> tuple[NDArray[np.uint64], ...]:
+    """The keys [2] of every round: each grows by a Weyl sequence."""
+    rounds = range(_ROUNDS)
+    words = [
+        [(key[0] + n * _WEYL_0) & 0xFFFFFFFF, (key[1] + n * _WEYL_1) & 0xFFFFFFFF] for n in rounds
+    ]
+    return tuple(np.array(words, np.uint64))
 
 
 def words(seed: int, start: int, count: int, size: int, stream: int = 0) -> Words:
