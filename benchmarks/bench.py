@@ -15,6 +15,7 @@ from benchmarks.model_networks import model_inputs, model_network, source_of
 from benchmarks.network import Network, Work
 from benchmarks.parity import NO_KID, make_reference
 from benchmarks.results import Case as Record
+from engine.backends._cuda import no_gpu_reason
 from engine.backends.base import not_installed
 from engine.core.errors import EngineError
 
@@ -45,6 +46,8 @@ class Bench:
             from benchmarks.stages import measure_stages
 
             return measure_stages(self, case, missing[0] if missing else None)
+        if isinstance(case, ModelCase) and case.device == "cuda":
+            missing += filter(None, [no_gpu_reason()])
         if missing:
             return (_record(case, skipped=missing[0]),)
         try:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import matmul
 from benchmarks.cases import Preset
 from benchmarks.contestants.base import Competitor, Entry
@@ -17,10 +15,10 @@ from benchmarks.network import Work
 from benchmarks.parity import Reference, Verdict, WrongResultError, check
 from benchmarks.results import Contestant, Matmul, SweepPoint
 from benchmarks.rounds import interleave
+from benchmarks.sweep import best_size, sweep_over
 
 Log = Callable[[str], None]
 
-SWEEP_ROUNDS = 3
 SLOW = "compiles for half a minute a case, so it takes part in --preset full alone"
 _ROOT = Path(__file__).parents[1]
 WRONG = "wrong result"
@@ -89,38 +87,45 @@ def prepare(
     reason = competitor.unavailable(work)
     if reason is not None:
         return left_out(competitor, reason)
-    opened: dict[int, tuple[Entry, Verdict]] = {}
-    try:
-        for size in competitor.batch_sizes(work):
-            log(f"{competitor.name}, batches of {size}")
-            entry = competitor.open(work, size)
-            cleanup.callback(entry.close)
-            opened[size] = entry, check(entry.run(), work, reference)
-        sweep = sweep_over({size: entry.run for size, (entry, _) in opened.items()}, work.n)
-    # Whatever a contestant raises is the reason why it has no time, and stands in the result.
-    except Exception as error:
-        log(f"{competitor.name} is left out: {described(error)}")
-        return left_out(competitor, described(error))
-    best = best_size(sweep) if sweep else next(iter(opened))
-    entry, verdict = opened[best]
-    if not isinstance(reference.judge, str):
-        verdict = check(entry.run(), work, reference, reference.judge)
+    with contextlib.ExitStack() as losers:
+        try:
+            opened = open_all(competitor, work, reference, losers, log)
+            sweep = sweep_over({size: entry.run for size, (entry, _) in opened.items()}, work.n)
+        # Whatever a contestant raises is the reason why it has no time, and stands in the result.
+        except Exception as error:
+            log(f"{competitor.name} is left out: {described(error)}")
+            return left_out(competitor, described(error))
+        best = best_size(sweep) if sweep else next(iter(opened))
+        entry, verdict = opened[best]
+        if not isinstance(reference.judge, str):
+            verdict = check(entry.run(), work, reference, reference.judge)
+        losers.pop_all()
+    # Threads and memory of the others shall be gone before time is taken.
+    for size, (other, _) in opened.items():
+        if size != best:
+            other.close()
+    cleanup.callback(entry.close)
     return Ready(competitor, entry, verdict, best, sweep)
 
 
-def sweep_over(
-    runs: dict[int, Callable[[], object]], n: int, rounds: int = SWEEP_ROUNDS
-) -> tuple[SweepPoint, ...]:
-    """Samples a second at each batch size, interleaved; nothing where there is just one."""
-    if len(runs) < 2:
-        return ()
-    seconds = interleave({str(size): run for size, run in runs.items()}, rounds)
-    return tuple(SweepPoint(size, n / float(np.median(seconds[str(size)]))) for size in runs)
+def open_all(
+    competitor: Competitor,
+    work: Work,
+    reference: Reference,
+    cleanup: contextlib.ExitStack,
+    log: Log,
+) -> dict[int, tuple[Entry, Verdict]]:
+    """A contestant at each of its batch sizes, with what its result is worth.
 
-
-def best_size(sweep: Sequence[SweepPoint]) -> int:
-    """The batch size with the most samples a second; the smaller one of equals."""
-    return max(sweep, key=lambda point: (point.samples_per_s, -point.batch_size)).batch_size
+    Raises WrongResultError, and whatever the contestant raises.
+    """
+    opened: dict[int, tuple[Entry, Verdict]] = {}
+    for size in competitor.batch_sizes(work):
+        log(f"{competitor.name}, batches of {size}")
+        entry = competitor.open(work, size)
+        cleanup.callback(entry.close)
+        opened[size] = entry, check(entry.run(), work, reference)
+    return opened
 
 
 def left_out(competitor: Competitor, reason: str) -> Contestant:

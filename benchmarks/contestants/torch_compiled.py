@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Forward = Callable[..., "Tensor"]
 
 # Each size is compiled for itself; larger batches than these leave the cache.
-_SIZES = (32, 64, 256)
+_SIZES = (64, 256)
 
 
 class Compiled:

@@ -124,6 +124,17 @@ def test_without_packages_cases_are_skipped_and_say_why(
     assert record.skipped == "torch is missing"
 
 
+def test_gpu_cases_are_skipped_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.bench.not_installed", lambda name, extra: None)
+    monkeypatch.setattr("benchmarks.bench.no_gpu_reason", lambda: "no NVIDIA GPU here")
+    (record,) = bench(tmp_path).measure(model_case(device="cuda"))
+    assert record.device == "cuda"
+    assert record.skipped == "no NVIDIA GPU here"
+    assert record.contestants == ()
+
+
 def test_skipped_records_survive_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.bench.not_installed", lambda name, extra: f"{name} is missing")
     found = bench(tmp_path).measure(LAYER)

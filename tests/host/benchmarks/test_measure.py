@@ -10,10 +10,11 @@ import pytest
 
 from benchmarks.cases import PRESETS
 from benchmarks.contestants.base import Entry, dividing
-from benchmarks.measure import SLOW, WRONG, best_size, measure
+from benchmarks.measure import SLOW, WRONG, measure
 from benchmarks.network import Array, Network, Work
 from benchmarks.parity import Reference, WrongResultError, check
 from benchmarks.results import Role, SweepPoint
+from benchmarks.sweep import best_size, sweep_over
 from engine.images import to_uint8
 
 pytest.importorskip("torch", reason="torch is not installed; pip install '.[torch]'")
@@ -207,6 +208,10 @@ def test_layers_have_an_error_and_no_image_cost() -> None:
 def test_the_best_batch_size_is_the_fastest_and_the_smaller_of_equals() -> None:
     sweep = [SweepPoint(16, 10.0), SweepPoint(64, 30.0), SweepPoint(32, 30.0)]
     assert best_size(sweep) == 32
+
+
+def test_one_batch_size_is_not_swept() -> None:
+    assert sweep_over({8: right}, 8) == ()
 
 
 def test_batch_sizes_divide_n() -> None:
