@@ -11,7 +11,7 @@ import hashlib
 import io
 import math
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,10 +21,13 @@ import numpy.typing as npt
 
 from engine.core.errors import OutputError
 from engine.core.files import atomic_path
-from engine.sinks.pipeline import overlap
+from engine.sinks.pipeline import ahead_of, overlap
 from engine.sinks.space import check_file, check_space
 
 Array = npt.NDArray[Any]
+
+# Large parts are handed over in pieces of this size: what is under way is bounded in bytes.
+_PIECE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +107,27 @@ def _write_array(put: Callable[[Any], object], array: Parts) -> None:
         put(data)
         written += len(data)
 
-    # One thread is enough to copy.
-    overlap(array.parts, lambda part: raw(part, array.dtype), count, threads=1)
+    row_bytes = math.prod(array.shape[1:]) * array.dtype.itemsize
+    rows = max(1, _PIECE_BYTES // max(1, row_bytes))
+    overlap(
+        _pieces(array.parts, rows),
+        lambda piece: raw(piece, array.dtype),
+        count,
+        # Enough to copy.
+        threads=1,
+        ahead=ahead_of(rows * row_bytes),
+    )
     if written != math.prod(array.shape) * array.dtype.itemsize:
         raise OutputError(
             f"{written // array.dtype.itemsize} values came for an array of shape "
             f"{list(array.shape)}"
         )
+
+
+def _pieces(parts: Iterable[Array], rows: int) -> Iterator[Array]:
+    for part in parts:
+        if part.ndim == 0:
+            yield part
+            continue
+        for row in range(0, len(part), rows):
+            yield part[row : row + rows]

@@ -8,6 +8,7 @@ rest, and a run that fails before its first batch leaves nothing.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from engine.sinks.coding import Coding, check_images
 from engine.sinks.encoders.base import Encode
 from engine.sinks.folder import digits_for, earlier_run
 from engine.sinks.manifest import FOLDER_MANIFEST, FileRecord, Manifest, write_manifest
-from engine.sinks.pipeline import overlap
+from engine.sinks.pipeline import ahead_of, overlap
 from engine.sinks.space import check_folder, check_room_for_files
 from engine.sinks.whole import is_whole_image
 
@@ -96,7 +97,8 @@ class ImageFolder:
         go into `metadata.csv`.
         """
         digests = _GroupDigests(self._manifest.start)
-        overlap(self._blocks(make), self._write_block, digests.add, threads)
+        ahead = ahead_of(_BLOCK_IMAGES * math.prod(self._manifest.shape))
+        overlap(self._blocks(make), self._write_block, digests.add, threads, ahead)
         records = []
         for number, run in enumerate(self._groups()):
             digest = digests.of(number, len(run)) or self._digest_on_disk(run)

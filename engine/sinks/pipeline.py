@@ -18,8 +18,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _MOST_THREADS = 16
-# Items that may wait for the writer, beyond two for each thread.
+# Items that may wait for the writer, beyond two for each thread; more where they are small, so that
+# a whole batch can be handed over and the next one begun.
 _AHEAD = 2
+_AHEAD_BYTES = 32 << 20
 # A second Ctrl-C may cut off the goodbye; the writer then looks for itself.
 _LOOK_EVERY_S = 0.5
 
@@ -30,19 +32,26 @@ def default_threads() -> int:
     return min(_MOST_THREADS, usable or 1)
 
 
+def ahead_of(item_bytes: int) -> int:
+    """How many items of this size may be under way: 32 MB."""
+    return _AHEAD_BYTES // max(1, item_bytes)
+
+
 def overlap(
     items: Iterable[Item],
     work: Callable[[Item], Result],
     write: Callable[[Result], object],
     threads: int | None = None,
+    ahead: int = 0,
 ) -> None:
     """`write(work(item))` of every item, in order; `work` in `threads` threads, `write` in one.
 
+    ahead: how many items may be under way; never fewer than keep the threads busy.
     The first exception of any stage stops the others and is raised as it is. When this returns or
     raises, nothing runs any more.
     """
     threads = threads or default_threads()
-    writer = _Writer(write, 2 * threads + _AHEAD)
+    writer = _Writer(write, max(ahead, 2 * threads + _AHEAD))
     pool = ThreadPoolExecutor(threads, thread_name_prefix="encode")
     writer.start()
     try:

@@ -27,7 +27,7 @@ def shard_size_for(asked: int | None, shape: tuple[int, ...], dtype: npt.DTypeLi
     Raises OptionError for less than one.
     """
     if asked is None:
-        return max(1, min(_MOST_SAMPLES, _MOST_BYTES // _sample_bytes(shape, dtype)))
+        return max(1, min(_MOST_SAMPLES, _MOST_BYTES // sample_bytes(shape, dtype)))
     if asked < 1:
         raise OptionError(f"shard size {asked} must be at least 1 sample, like {_MOST_SAMPLES}")
     return asked
@@ -35,7 +35,7 @@ def shard_size_for(asked: int | None, shape: tuple[int, ...], dtype: npt.DTypeLi
 
 def block_size_for(shape: tuple[int, ...], dtype: npt.DTypeLike) -> int:
     """Samples a block: 64 at most and 4 MB."""
-    return max(1, min(_BLOCK_SAMPLES, _BLOCK_BYTES // _sample_bytes(shape, dtype)))
+    return max(1, min(_BLOCK_SAMPLES, _BLOCK_BYTES // sample_bytes(shape, dtype)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +100,6 @@ class ShardPlan:
                 raise OutputError(f"{index - run.start} samples came where {len(run)} were due")
 
 
-def _sample_bytes(shape: tuple[int, ...], dtype: npt.DTypeLike) -> int:
+def sample_bytes(shape: tuple[int, ...], dtype: npt.DTypeLike) -> int:
+    """Bytes of one sample in memory."""
     return int(np.prod(shape)) * np.dtype(dtype).itemsize

@@ -14,10 +14,17 @@ from engine.core.errors import OutputError
 from engine.core.files import sha256, write_bytes
 from engine.sinks.folder import earlier_run
 from engine.sinks.manifest import FOLDER_MANIFEST, FileRecord, Manifest, write_manifest
-from engine.sinks.pipeline import overlap
+from engine.sinks.pipeline import ahead_of, overlap
 from engine.sinks.shard_file import ShardFile
 from engine.sinks.shard_format import Packed, ShardFormat
-from engine.sinks.shard_plan import LabelsOf, Make, ShardPlan, block_size_for, shard_size_for
+from engine.sinks.shard_plan import (
+    LabelsOf,
+    Make,
+    ShardPlan,
+    block_size_for,
+    sample_bytes,
+    shard_size_for,
+)
 from engine.sinks.space import check_folder, check_space
 
 
@@ -35,6 +42,7 @@ class ShardFolder:
         self.format = format
         size = shard_size_for(manifest.shard_size, manifest.shape, manifest.dtype)
         block = block_size_for(manifest.shape, manifest.dtype)
+        self._block_bytes = block * sample_bytes(manifest.shape, manifest.dtype)
         self.plan = ShardPlan(manifest.start, manifest.n, size, block)
         self._manifest = manifest.replace(complete=False, files=(), shard_size=size)
         earlier = earlier_run(path, self._manifest, resume)
@@ -61,7 +69,7 @@ class ShardFolder:
         whole = frozenset(self._records)
         with _Writer(self) as writer:
             blocks = self.plan.blocks(whole, make, labels)
-            overlap(blocks, self.format.pack, writer.write, threads)
+            overlap(blocks, self.format.pack, writer.write, threads, ahead_of(self._block_bytes))
         finished = self._manifest.replace(complete=True, files=self._sorted())
         for name, data in self.format.index(finished.files, self.path).items():
             write_bytes(self.path / name, data)

@@ -39,6 +39,16 @@ def test_parts_that_are_strided_or_of_another_dtype_are_converted(tmp_path: Path
     assert np.array_equal(np.load(tmp_path / "a.npy"), expected)
 
 
+def test_large_parts_are_handed_over_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two images, and less than one.
+    for piece_bytes in (130, 1):
+        monkeypatch.setattr(arrays, "_PIECE_BYTES", piece_bytes)
+        write_npy(tmp_path / "a.npy", images([IMAGES[:7], IMAGES[7:]]))
+        assert np.array_equal(np.load(tmp_path / "a.npy"), IMAGES)
+
+
 def test_npz_holds_all_arrays_and_is_reproducible(tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
         extra = {"labels": Parts.of(np.arange(10)), "seed": Parts.of(np.asarray(7))}

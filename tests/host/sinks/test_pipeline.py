@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.sinks import pipeline
-from engine.sinks.pipeline import default_threads, overlap
+from engine.sinks.pipeline import ahead_of, default_threads, overlap
 
 
 def nothing_runs() -> bool:
@@ -152,6 +152,23 @@ def test_the_writers_error_comes_before_one_that_it_caused() -> None:
 def test_nothing_to_do_is_fine() -> None:
     overlap([], lambda item: item, lambda item: None)
     assert nothing_runs()
+
+
+def test_more_may_be_under_way_where_items_are_small() -> None:
+    assert ahead_of(4 << 20) == 8
+    assert ahead_of(0) > 1000
+    made, gate = 0, threading.Event()
+
+    def items() -> Iterator[int]:
+        nonlocal made
+        while made < 30:
+            made += 1
+            yield made
+        gate.set()
+
+    # All thirty fit, so the source is done before the first is written.
+    overlap(items(), lambda item: item, lambda item: gate.wait(10), 1, ahead=40)
+    assert gate.is_set()
 
 
 def test_threads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
