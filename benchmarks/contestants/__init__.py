@@ -38,7 +38,9 @@ _PEERS: tuple[Competitor, ...] = (
 def competitors(case: ModelCase | LayerCase) -> tuple[Competitor, ...]:
     """The contestants of a case, ours first; a layer by itself runs on the native backend alone."""
     if isinstance(case, LayerCase):
-        return (_NATIVE, *(peer for peer in _PEERS if peer is not _AHEAD))
+        peers = tuple(peer for peer in _PEERS if peer is not _AHEAD)
+        # Which order of axes a single layer likes best is not known beforehand.
+        return (_NATIVE, TorchEager(channels_last=False), *peers)
     if case.device == "cpu":
         return (*_ON_CPU, *_PEERS)
     return (*_ON_GPU, *(peer for peer in _PEERS if not isinstance(peer, OpenVino)))

@@ -33,12 +33,14 @@ def dtype_of(precision: Precision) -> torch.dtype:
 
 
 @functools.lru_cache(maxsize=4)
-def prepared(network: Network, precision: Precision, device: str) -> nn.Module:
-    """A network's module in a precision, images channels last."""
+def prepared(
+    network: Network, precision: Precision, device: str, channels_last: bool = True
+) -> nn.Module:
+    """A network's module in a precision, its maps channels last where they have two axes."""
     import torch
 
     module = copy.deepcopy(network.module()).to(device=device, dtype=dtype_of(precision))
-    if len(network.output_shape) == 3:
+    if channels_last and len(network.output_shape) == 3:
         module = module.to(memory_format=torch.channels_last)
     return module.eval().requires_grad_(False)
 
@@ -50,12 +52,12 @@ def tensors(work: Work) -> tuple[Tensor, ...]:
     return tuple(torch.from_numpy(array) for array in work.inputs)
 
 
-def empty_result(work: Work) -> Tensor:
-    """Host memory for the result, touched; images and maps are channels last."""
+def empty_result(work: Work, channels_last: bool = True) -> Tensor:
+    """Host memory for the result, touched; maps of two axes channels last."""
     import torch
 
     out = torch.from_numpy(work.empty_result())
-    if work.output == "float32" and out.dim() == 4:
+    if channels_last and work.output == "float32" and out.dim() == 4:
         out = out.to(memory_format=torch.channels_last)
     return out
 

@@ -1,4 +1,4 @@
-"""PyTorch as most people run it: eager, channels last, fp32 or bf16."""
+"""PyTorch as most people run it: eager, fp32 or bf16, channels last or not."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 class TorchEager:
     """`module(z)` without gradients, batch by batch."""
 
-    name = "torch eager"
     role: Role = "peer"
     slow_to_open = False
+
+    def __init__(self, channels_last: bool = True) -> None:
+        self.name = "torch eager" if channels_last else "torch eager, contiguous"
+        self._channels_last = channels_last
 
     def unavailable(self, work: Work) -> str | None:
         """Without torch, or without a GPU where one is asked for."""
@@ -41,8 +44,11 @@ class TorchEager:
         import torch
 
         torch.set_num_threads(work.threads)
-        forward = _on_cpu(work) if work.device == "cpu" else _on_gpu(work)
-        inputs, parts, out = tensors(work), work.parts(batch_size), empty_result(work)
+        last = self._channels_last
+        forward = _on_cpu(work, last) if work.device == "cpu" else _on_gpu(work)
+        inputs, parts, out = tensors(work), work.parts(batch_size), empty_result(work, last)
+        if not last:
+            inputs = tuple(value.contiguous() for value in inputs)
         batches = [tuple(value[part] for value in inputs) for part in parts]
 
         @torch.inference_mode()
@@ -52,15 +58,15 @@ class TorchEager:
             result: Array = out.numpy()
             return result
 
-        layout = "channels last, " if len(work.network.output_shape) == 3 else ""
+        layout = "channels last, " if last and len(work.network.output_shape) == 3 else ""
         return Entry(f"inference_mode, {layout}{work.precision}, {work.threads} threads", run)
 
 
-def _on_cpu(work: Work) -> Callable[..., None]:
+def _on_cpu(work: Work, channels_last: bool) -> Callable[..., None]:
     """Images in two passes: scaled by one fused operation, then converted into their place."""
     import torch
 
-    module = prepared(work.network, work.precision, work.device)
+    module = prepared(work.network, work.precision, work.device, channels_last)
     dtype = dtype_of(work.precision)
 
     def floats(out: Tensor, values: Tensor, *labels: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from benchmarks.cases import PRESETS
 from benchmarks.contestants.base import Entry, dividing
+from benchmarks.image_cost import KidJudge
 from benchmarks.measure import SLOW, WRONG, measure
 from benchmarks.network import Array, Network, Work
 from benchmarks.parity import Reference, WrongResultError, check
@@ -20,6 +22,12 @@ from engine.images import to_uint8
 pytest.importorskip("torch", reason="torch is not installed; pip install '.[torch]'")
 
 PRESET = PRESETS["default"]
+
+
+@pytest.fixture(autouse=True)
+def quick_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some product: the real one takes long on a busy machine."""
+    monkeypatch.setattr("benchmarks.matmul.matmul", lambda *settings: lambda: sum(range(100)))
 
 
 def network(value_range: tuple[float, float] | None = (-1.0, 1.0)) -> Network:
@@ -203,6 +211,24 @@ def test_layers_have_an_error_and_no_image_cost() -> None:
     assert verdict.error == pytest.approx(0.01, rel=0.01)
     with pytest.raises(WrongResultError, match="of the largest value"):
         check(truth() * np.float32(1.03), layer, right_floats)
+
+
+def test_kid_is_that_of_the_winner() -> None:
+    pytest.importorskip("training.evaluation.measures", reason="training is not at hand")
+
+    def features(images: Array) -> Array:
+        return images.reshape(len(images), -1).astype(np.float64) / 255.0
+
+    judge = KidJudge(features, to_uint8(truth(seed=3), (-1.0, 1.0)))
+    judged = dataclasses.replace(reference(), judge=judge)
+    (record,), _ = measure(
+        work(precision="bf16"), judged, [Rigged("near", lambda: right() ^ 1)], PRESET, print
+    )
+    assert record.image_cost is not None
+    assert record.image_cost.kid_change == pytest.approx(
+        judge.kid(right() ^ 1) - judge.kid(right())
+    )
+    assert record.image_cost.kid_reason is None
 
 
 def test_the_best_batch_size_is_the_fastest_and_the_smaller_of_equals() -> None:
