@@ -1,5 +1,5 @@
-// Columns of a panel of weights, in blocks of nearly equal width. Internal linkage, as isa/kernels.h
-// asks for.
+// Columns of a panel of weights, in blocks of nearly equal width. Internal linkage, for the reason
+// that isa/kernels.h gives.
 
 #pragma once
 

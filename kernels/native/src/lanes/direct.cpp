@@ -87,46 +87,63 @@ void Direct::run_class(const Work& work, const Band& band, const Scratch& scratc
 
 void Direct::run_position(const Work& work, const Band& band, int position, int lane,
                           const Scratch& scratch, LaneProduct& product) const {
-  const Geometry& geometry = layer_.geometry;
-  const Run& x = band.runs[2][position % band.counts[2]];
-  const Run& y = band.runs[1][position / band.counts[2] % band.counts[1]];
-  const Run& z = band.runs[0][position / band.counts[2] / band.counts[1]];
-  const int64_t capacity = work.capacity;
+  const Place place{&band.runs[0][position / band.counts[2] / band.counts[1]],
+                    &band.runs[1][position / band.counts[2] % band.counts[1]],
+                    &band.runs[2][position % band.counts[2]]};
   const auto* input = static_cast<const float*>(work.inputs[0]) + lane;
   auto* output = static_cast<float*>(work.outputs[0]) + lane;
-  const int outermost = geometry.outermost();
+  if (depthwise_) {
+    list_terms(place, 0, input, work.capacity, scratch.terms);
+    list_columns(work, place, 0, output, scratch);
+    kernels_.multiply_depthwise({scratch.terms, product.term_count, layer_.groups, work.capacity,
+                                 scratch.columns[0], product.vectors, shift_.data(),
+                                 layer_.activation, layer_.alpha});
+    return;
+  }
+  input += product.first_depth * static_cast<int64_t>(work.capacity);
   for (int group = 0; group < layer_.groups; ++group) {
-    LaneTerm* term = scratch.terms;
-    for (const Read& a : z.reads) {
-      for (const Read& b : y.reads) {
-        for (const Read& c : x.reads) {
-          const int64_t place =
-              (static_cast<int64_t>(a.input) * geometry.input[1] + b.input) * geometry.input[2] +
-              c.input;
-          const int64_t row =
-              place * layer_.in_channels + group * layer_.depth() + product.first_depth;
-          *term++ = {input + row * capacity, panel(a.key, b.key, c.key, group)};
+    list_terms(place, group, input, work.capacity, scratch.terms);
+    list_columns(work, place, group, output, scratch);
+    const float* shift =
+        shift_.data() + static_cast<int64_t>(group) * layer_.width() * most_members_;
+    product.shift = product.first_depth ? nullptr : shift;
+    kernels_.multiply(product);
+  }
+}
+
+void Direct::list_terms(const Place& place, int group, const float* input, int capacity,
+                        LaneTerm* term) const {
+  const Axes& sizes = layer_.geometry.input;
+  for (const Read& z : place[0]->reads) {
+    for (const Read& y : place[1]->reads) {
+      for (const Read& x : place[2]->reads) {
+        const int64_t position =
+            (static_cast<int64_t>(z.input) * sizes[1] + y.input) * sizes[2] + x.input;
+        const int64_t row = position * layer_.in_channels + group * layer_.depth();
+        *term++ = {input + row * capacity, panel(z.key, y.key, x.key, group)};
+      }
+    }
+  }
+}
+
+void Direct::list_columns(const Work& work, const Place& place, int group, float* output,
+                          const Scratch& scratch) const {
+  const Axes& sizes = layer_.geometry.output;
+  const int outermost = layer_.geometry.outermost();
+  float** column = scratch.columns;
+  for (int z = place[0]->first; z < place[0]->first + place[0]->members; ++z) {
+    for (int y = place[1]->first; y < place[1]->first + place[1]->members; ++y) {
+      for (int x = place[2]->first; x < place[2]->first + place[2]->members; ++x) {
+        const int row = outermost == 0 ? z : outermost == 1 ? y : x;
+        const bool wanted = row >= work.begin && row < work.end;
+        const int64_t position = (static_cast<int64_t>(z) * sizes[1] + y) * sizes[2] + x;
+        float* first = output + (position * layer_.out_channels + group * layer_.width()) *
+                                    static_cast<int64_t>(work.capacity);
+        for (int i = 0; i < layer_.width(); ++i) {
+          *column++ = wanted ? first + static_cast<int64_t>(i) * work.capacity : scratch.dump;
         }
       }
     }
-    float** column = scratch.columns;
-    for (int member = 0; member < band.members; ++member) {
-      const int outputs[] = {z.first + member / x.members / y.members,
-                             y.first + member / x.members % y.members,
-                             x.first + member % x.members};
-      const int64_t place = (static_cast<int64_t>(outputs[0]) * geometry.output[1] + outputs[1]) *
-                                geometry.output[2] +
-                            outputs[2];
-      const int64_t row = place * layer_.out_channels + group * layer_.width();
-      const bool wanted = outputs[outermost] >= work.begin && outputs[outermost] < work.end;
-      for (int i = 0; i < layer_.width(); ++i) {
-        *column++ = wanted ? output + (row + i) * capacity : scratch.dump;
-      }
-    }
-    product.shift = product.first_depth ? nullptr
-                                        : shift_.data() + static_cast<int64_t>(group) *
-                                                              layer_.width() * most_members_;
-    kernels_.multiply(product);
   }
 }
 

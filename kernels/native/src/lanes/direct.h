@@ -16,7 +16,7 @@ namespace gk::lanes {
 
 class Direct {
  public:
-  // Computes the phases (first outputs along each axis) that `others` do not, all where it is empty.
+  // Computes the phases (first outputs along each axis) that `others` do not; all if it is empty.
   // shift: [out_channels] or null.
   using Phases = std::function<bool(int z, int y, int x)>;
   Direct(const Layer& layer, const float* shift, const LaneKernels& kernels, const Phases& others);
@@ -35,6 +35,8 @@ class Direct {
     int members;
     int terms;
   };
+  // A run of every axis: one output position, or neighbours that are columns of one product.
+  using Place = std::array<const Run*, 3>;
   // Where a worker keeps the operands of a product.
   struct Scratch {
     LaneTerm* terms;
@@ -49,11 +51,16 @@ class Direct {
   void run_class(const Work& work, const Band& band, const Scratch& scratch) const;
   void run_position(const Work& work, const Band& band, int position, int lane,
                     const Scratch& scratch, LaneProduct& product) const;
+  void list_terms(const Place& place, int group, const float* input, int capacity,
+                  LaneTerm* term) const;
+  void list_columns(const Work& work, const Place& place, int group, float* output,
+                    const Scratch& scratch) const;
   size_t panel_place(int z, int y, int x) const;
   const float* panel(int z, int y, int x, int group) const;
 
   const LaneKernels& kernels_;
   Layer layer_;
+  bool depthwise_;  // groups of one channel, of images and of outputs
   std::array<Axis, 3> axes_;
   std::vector<Classes> classes_;
   std::vector<int64_t> panels_;  // [key of z][key of y][key of x]: floats before it, or -1

@@ -20,10 +20,12 @@ int members_wanted(int columns) {
 
 Direct::Direct(const Layer& layer, const float* shift, const LaneKernels& kernels,
                const Phases& others)
-    : kernels_(kernels), layer_(layer) {
+    : kernels_(kernels),
+      layer_(layer),
+      depthwise_(layer.groups > 1 && layer.depth() == 1 && layer.width() == 1) {
   for (int axis = 2; axis >= 0; --axis) {
-    // Members of a run are of different phases.
-    const int wanted = others ? 1 : members_wanted(layer.width() * most_members_);
+    // Members of a run are of different phases; depthwise products have one column.
+    const int wanted = others || depthwise_ ? 1 : members_wanted(layer.width() * most_members_);
     axes_[axis] = find_runs(layer.geometry, axis, wanted);
     int members = 1;
     size_t reads = 1;

@@ -36,7 +36,21 @@ struct LaneProduct {
   float alpha;
 };
 
-// Winograd's F(4, 2) on rows of images, along the second (y) and third (x) axis or one of them: such
+// One output position of a convolution whose groups have one channel each: columns[channel][lane] =
+// activation(shift[channel] + sum over terms of panel[channel] * rows[channel]).
+struct LaneDepthwise {
+  const LaneTerm* terms;
+  int term_count;
+  int channels;
+  int64_t row_stride;
+  float* columns;  // [channel][row_stride]
+  int vectors;
+  const float* shift;  // [channels]
+  Activation activation;
+  float alpha;
+};
+
+// Winograd's F(4, 2) on rows of images, along the second (y) and third (x) axis or one of both: such
 // an axis has 5 points and 4 outputs, the other 1. Tile and transform are [y][x], x fastest.
 struct LaneTransform {
   int points_y;
@@ -59,6 +73,7 @@ struct LaneKernels {
   int most_vectors;  // of a product
   int widest;        // columns of a block
   void (*multiply)(const LaneProduct& product);
+  void (*multiply_depthwise)(const LaneDepthwise& product);
   void (*transform_input)(const LaneTransform& tile);
   void (*transform_output)(const LaneTransform& tile);
 };

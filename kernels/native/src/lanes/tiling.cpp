@@ -16,9 +16,6 @@ constexpr double kProductCost = 1.1;
 // Transformed inputs and outputs of the cells in hand: half of a second cache of 2 MiB, so that the
 // weights of a point fit beside them.
 constexpr int64_t kBoxBytes = 1024 * 1024;
-// Where the weights come from beyond that cache, this many rows at least meet each of them.
-constexpr int64_t kManyWeightBytes = 2 * 1024 * 1024;
-constexpr int kLeastOutputs = 4;
 // Along an axis of several terms, neighbours share transformed inputs.
 constexpr int kSharing = 4;
 
@@ -43,13 +40,11 @@ bool is_quicker(const std::array<Side, 3>& sides, const Layer& layer) {
 
 void choose_cells(Combination& combination, const Layer& layer, const LaneKernels& kernels) {
   const int64_t row = kernels.vector * kernels.most_vectors * static_cast<int64_t>(sizeof(float));
-  const bool streaming =
-      combination.weights(layer) * static_cast<int64_t>(sizeof(float)) > kManyWeightBytes;
   const auto fits = [&] {
     const int64_t bytes = combination.points() * row *
                           (combination.inputs() * layer.in_channels +
                            combination.outputs() * layer.out_channels);
-    return bytes <= kBoxBytes || (streaming && combination.outputs() <= kLeastOutputs);
+    return bytes <= kBoxBytes;
   };
   const auto grow = [&](int& size, int most) {
     while (size < most) {

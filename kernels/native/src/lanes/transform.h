@@ -70,6 +70,8 @@ void transform_output_tile(const LaneTransform& tile) {
   constexpr int kHigh = kY == kPoints ? kOutputs : 1;
   constexpr int kWide = kX == kPoints ? kOutputs : 1;
   const bool relu = tile.activation == Activation::kRelu;
+  // Sixteen streams of stores are beyond what prefetchers follow.
+  const int64_t ahead = 2 * tile.map_stride;
   for (int channel = 0; channel < tile.channels; ++channel) {
     const Vector shift = broadcast(tile.shift[channel]);
     for (int j = 0; j < tile.vectors; ++j) {
@@ -89,7 +91,9 @@ void transform_output_tile(const LaneTransform& tile) {
         if constexpr (kX == kPoints) transform_outputs(line, shift);
         GK_UNROLL for (int x = 0; x < kWide; ++x) {
           float* target = tile.targets[y * kWide + x];
-          if (target) store(target + to, relu ? at_least(line[x], Vector{}) : line[x]);
+          if (!target) continue;
+          store(target + to, relu ? at_least(line[x], Vector{}) : line[x]);
+          __builtin_prefetch(target + to + ahead, 1);
         }
       }
     }
