@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,9 @@ from engine.labels import LabelPlan, Labels, plan_labels, require_labels
 from engine.latents import Kind, check_truncation, draw, interpolate
 from engine.memory import check_fits
 from engine.runner import Output, Progress, Runner, choose_output, gather, padded, sample_array
+
+if TYPE_CHECKING:
+    from engine.sinks.manifest import Manifest
 
 # More threads than any machine has are a slip, and exhaust memory before anything runs.
 _MOST_THREADS = 1024
@@ -153,6 +156,12 @@ class Engine:
         seed, truncation = self._drawing(seed, truncation)
         plan = plan_labels(labels, self.spec.classes, n, seed, start, self.spec.name)
         return self._parts(n, seed, start, plan, truncation, form, None)
+
+    def save(self, path: str | Path, n: int, **settings: Any) -> Manifest:
+        """Write samples to files, in bounded memory; settings are those of `engine.saving.save`."""
+        from engine.saving import save
+
+        return save(self, path, n, **settings)
 
     def latents(
         self, n: int, *, seed: int = 0, start: int = 0, truncation: float | None = None

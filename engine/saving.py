@@ -1,10 +1,9 @@
 """Samples of an engine to files, from Python: what `python -m engine generate` does.
 
-from engine import Engine
-from engine.saving import save
+    with Engine("dcgan-emoji") as engine:
+        engine.save("shards/", 1_000_000, format="webdataset", quality=90, resume=True)
 
-with Engine("dcgan-emoji") as engine:
-    save(engine, "shards/", 1_000_000, format="webdataset", quality=90, resume=True)
+Folders and shards can be continued after a stop; whatever stands there is whole.
 """
 
 from __future__ import annotations

@@ -116,6 +116,15 @@ def test_samples_are_those_of_generate(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "out/manifest.json") == manifest
 
 
+def test_an_engine_saves_itself(tmp_path: Path) -> None:
+    with engine(tmp_path, "plain") as model:
+        manifest = model.save(tmp_path / "a.npy", 5, seed=2)
+        assert np.array_equal(np.load(tmp_path / "a.npy"), model.generate(5, seed=2))
+        assert (manifest.n, manifest.seed) == (5, 2)
+        with pytest.raises(TypeError, match="compression"):
+            model.save(tmp_path / "b.npy", 5, compression=9)
+
+
 def test_many_labels_are_recorded_by_their_hash(tmp_path: Path) -> None:
     with engine(tmp_path, "pets") as model:
         labels = np.arange(10_001) % 3
