@@ -15,8 +15,8 @@ class Event {
   uint32_t count() const { return count_.load(); }
   // The next count; all who wait go on.
   void advance();
-  // Returns when the count is not `seen`. Watches it for `watched`, which costs a core that time but
-  // saves what waking a thread takes, then sleeps.
+  // Returns when the count is not `seen`. Watches it for `watched`, which costs a core that time
+  // but saves what waking a thread takes, then sleeps.
   void wait(uint32_t seen, std::chrono::microseconds watched);
 
  private:

@@ -126,10 +126,21 @@ int64_t Grid::work(int channels, int lanes) const {
   return work;
 }
 
+void Grid::add_outputs(int z, int y, int x, std::vector<int32_t>& outputs) const {
+  const Axes& size = geometry_.output;
+  for (int phase = 0; phase < phases(); ++phase) {
+    const int outside = phase / axes_[2].phases;
+    const int out_x = x * axes_[2].phases + phase % axes_[2].phases;
+    const int out_y = y * axes_[1].phases + outside % axes_[1].phases;
+    const int out_z = z * axes_[0].phases + outside / axes_[1].phases;
+    const bool stands = out_x < size[2] && out_y < size[1] && out_z < size[0];
+    outputs.push_back(stands ? (out_z * size[1] + out_y) * size[2] + out_x : -1);
+  }
+}
+
 std::vector<GridClass> Grid::classes(int64_t words) const {
   std::vector<GridClass> found;
   const Axes& input = geometry_.input;
-  const Axes& output = geometry_.output;
   const auto tap_count = [&](int axis) {
     return static_cast<int>(axes_[axis].kernel_taps.size());
   };
@@ -153,15 +164,7 @@ std::vector<GridClass> Grid::classes(int64_t words) const {
               ++made.rows;
               made.inputs.push_back(
                   meets ? word(input_of(0, z, 0), input_of(1, y, 0), input_of(2, x, 0)) : 0);
-              for (int phase = 0; phase < phases(); ++phase) {
-                const int inside = phase / axes_[2].phases;
-                const int out_x = x * axes_[2].phases + phase % axes_[2].phases;
-                const int out_y = y * axes_[1].phases + inside % axes_[1].phases;
-                const int out_z = z * axes_[0].phases + inside / axes_[1].phases;
-                const bool stands = out_x < output[2] && out_y < output[1] && out_z < output[0];
-                made.outputs.push_back(
-                    stands ? (out_z * output[1] + out_y) * output[2] + out_x : -1);
-              }
+              add_outputs(z, y, x, made.outputs);
             }
           }
         }

@@ -30,7 +30,15 @@ struct GridClass {
   std::vector<int64_t> steps;    // [taps] words from there to what this tap reads
   std::vector<int32_t> taps;
   int rows = 0;
+  std::vector<int32_t> places;  // staged: [rows][taps] input position, or -1 outside the map
 };
+
+// Rows of a tile of staged layers.
+constexpr int kTileRows = 16;
+
+// Products of a row, and of a tile of rows, with a tap, for so many images.
+int64_t row_taps(const std::vector<GridClass>& classes, int images);
+int64_t tile_taps(const std::vector<GridClass>& classes, int images);
 
 class Grid {
  public:
@@ -45,9 +53,15 @@ class Grid {
   int kernel_tap(int tap, int phase) const;
   // `words` are those of an input position.
   std::vector<GridClass> classes(int64_t words) const;
+  // With places: these, or fewer of them, as if the map went on; whichever fills tiles better.
+  std::vector<GridClass> staged_classes(int64_t words, int images) const;
 
  private:
   Grid(const Geometry& geometry, const std::array<int, 3>& phases);
+  std::vector<GridClass> merged_classes() const;
+  GridClass merged_class(const std::array<const std::vector<int>*, 3>& anchors) const;
+  // Appends the output positions of an anchor.
+  void add_outputs(int z, int y, int x, std::vector<int32_t>& outputs) const;
   // Vectors that are multiplied.
   int64_t work(int channels, int lanes) const;
 

@@ -18,6 +18,8 @@ struct PositionClass {
   const int32_t* taps;     // [tap_count] which taps, rising
   int rows;
   int tap_count;
+  // Staged layers: [rows][taps] input position, or -1 outside the map; null in others.
+  const int32_t* places;
 };
 
 enum class PositionStore : int { kFloats, kBfloats, kPlanes, kImages };
@@ -38,14 +40,17 @@ struct PositionLayer {
   int phases;
   int out_channels;  // of a group
   bool bfloat16;
+  // Rows are gathered for AMX tiles, 16 words at a time; an absent input is zero.
+  bool staged;
   Activation activation;
   float alpha;
   PositionStore store;
   bool checked;  // whether numbers that are not finite are told
   float scale;   // of PositionStore::kImages
   float offset;
-  int64_t input_words;  // of an image
-  int64_t positions;    // of an output image
+  int64_t input_words;     // of an image
+  int64_t position_words;  // of an input position
+  int64_t positions;       // of an output image
 };
 
 // A share of a layer's work on some images.
@@ -56,11 +61,13 @@ struct PositionCall {
   int part;
   int parts;
   uint8_t* finite;
+  uint32_t* stage;  // of staged layers: rows of a block, with all taps of a class
 };
 
 struct PositionKernels {
   int lanes;      // of a vector
   bool bfloat16;  // whether bfloat16 can be multiplied
+  int block_rows;  // rows of a block of staged layers; 0 where there are no tiles
   void (*run)(const PositionLayer& layer, const PositionCall& call);
 };
 

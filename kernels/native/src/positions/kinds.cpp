@@ -1,6 +1,7 @@
 // kind "positions_convolution": geometry_integers, in_channels, out_channels, groups, activation;
 // alpha, low, high; weight [*kernel, in / groups, out], shift [out] or none.
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -15,6 +16,8 @@ namespace {
 
 constexpr int kMost = std::numeric_limits<int>::max();
 constexpr int kBlock = 32;  // channels of GK_PLAIN16 come in blocks
+// So many rows of a tile must be used, on average, that it is worth gathering them.
+constexpr int kLeastRows = 4;
 
 class PositionsConvolution final : public Operation {
  public:
@@ -51,19 +54,31 @@ class PositionsConvolution final : public Operation {
     const Grid grid = source.out_channels < kernels_.lanes && groups == 1
                           ? Grid::best(geometry, out_channels, kernels_.lanes)
                           : Grid::plain(geometry);
-    pack(source, grid);
-    const int64_t words =
+    layer_.position_words =
         source.bfloat16 ? (in_channels + kBlock - 1) / kBlock * (kBlock / 2) : in_channels;
-    layer_.input_words = words * geometry.positions_in();
+    layer_.input_words = layer_.position_words * geometry.positions_in();
     layer_.positions = geometry.positions_out();
-    lay_out(grid.classes(words));
+    std::vector<GridClass> classes = grid.classes(layer_.position_words);
+    if (source.bfloat16 && kernels_.block_rows > 0 && source.packed_groups() == 1) {
+      auto staged = grid.staged_classes(layer_.position_words, target.capacity);
+      layer_.staged = row_taps(classes, target.capacity) >=
+                      kLeastRows * tile_taps(staged, target.capacity);
+      if (layer_.staged) {
+        classes = std::move(staged);
+        source.word_step = kBlock / 2;
+      }
+    }
+    pack(source, grid);
+    lay_out(std::move(classes));
   }
 
   void run(const Work& work) const override {
     const auto* input = static_cast<const uint32_t*>(work.inputs[0]);
-    kernels_.run(layer_, {input, work.outputs[0], work.images, work.part, work.parts, work.finite});
+    kernels_.run(layer_, {input, work.outputs[0], work.images, work.part, work.parts, work.finite,
+                          static_cast<uint32_t*>(work.scratch)});
   }
   bool divisible() const override { return true; }
+  size_t scratch_bytes() const override { return layer_.staged ? stage_bytes() : 0; }
   size_t weight_bytes() const override { return weights_.bytes() + shift_.bytes(); }
 
  private:
@@ -129,10 +144,17 @@ class PositionsConvolution final : public Operation {
     grid_classes_ = std::move(classes);
     for (const GridClass& from : grid_classes_) {
       classes_.push_back({from.inputs.data(), from.outputs.data(), from.steps.data(),
-                          from.taps.data(), from.rows, static_cast<int>(from.taps.size())});
+                          from.taps.data(), from.rows, static_cast<int>(from.taps.size()),
+                          from.places.data()});
     }
     layer_.classes = classes_.data();
     layer_.class_count = static_cast<int>(classes_.size());
+  }
+
+  size_t stage_bytes() const {
+    size_t taps = 0;
+    for (const PositionClass& rows : classes_) taps = std::max<size_t>(taps, rows.tap_count);
+    return taps * layer_.words * kernels_.block_rows * sizeof(uint32_t);
   }
 
   const PositionKernels& kernels_;

@@ -20,9 +20,14 @@ struct PositionWeights {
   bool bfloat16;
   // So many neighbouring groups are packed as one, with zeros between them.
   int merged;
+  // Words of a position come in blocks of so many; those past the channels are zero.
+  int word_step = 1;
 
   int packed_groups() const { return groups / merged; }
-  int words() const { return bfloat16 ? (in_channels * merged + 1) / 2 : in_channels * merged; }
+  int words() const {
+    const int words = bfloat16 ? (in_channels * merged + 1) / 2 : in_channels * merged;
+    return (words + word_step - 1) / word_step * word_step;
+  }
   int columns(const Grid& grid) const { return grid.phases() * out_channels * merged; }
 
   // [groups][panels][taps][words][width], and [groups][panels][width].

@@ -1,0 +1,194 @@
+// bfloat16 products on AMX tiles: rows of a block are gathered once for all panels. The calling
+// thread has configured 8 tiles of 16 rows of 64 bytes. For positions/kernels.cpp only.
+
+#pragma once
+
+#if defined(__AMX_BF16__)
+
+#include "positions/finish.h"
+#include "positions/shares.h"
+
+namespace gk {
+namespace {
+
+constexpr int kRowsOfTile = 16;
+constexpr int kTileWords = 16;
+constexpr int kTileBytes = 64;
+constexpr int kAheadSteps = 4;  // of 16 words, that weights are fetched before their use
+
+// The compiler's intrinsics want tile numbers as digits in the source, not template arguments.
+template <int kTile>
+GK_INLINE void load_tile(const void* from, int64_t stride) {
+  asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(kTile), "r"(from), "r"(stride) : "memory");
+}
+
+template <int kTile>
+GK_INLINE void store_tile(void* to, int64_t stride) {
+  asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(kTile), "r"(to), "r"(stride) : "memory");
+}
+
+template <int kSum, int kLeft, int kRight>
+GK_INLINE void multiply_tiles() {
+  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSum), "i"(kLeft), "i"(kRight));
+}
+
+// A block of rows [taps][words / 16][kRows * 16][16], and the panels it meets.
+struct StagedProduct {
+  const uint32_t* stage;
+  const int32_t* taps;
+  int tap_count;
+  int words;
+  const uint32_t* weights;  // of the first panel
+  int64_t panel_words;
+  const float* shift;
+  float* sums;  // [rows][panels * width]
+};
+
+// kRows x kPanels x kVectors tiles of sums, at most 4: tile (row * kPanels + panel) * kVectors +
+// vector. Tile 4 or 5 holds rows, 6 or 7 weights.
+template <int kRows, int kPanels, int kVectors>
+struct Sums {
+  static_assert(kRows * kPanels * kVectors <= 4 && kRows <= 2);
+  static constexpr int kWidth = kVectors * kVector;
+  static constexpr int kColumns = kPanels * kVectors;
+
+  template <int kColumn, class Each>
+  GK_INLINE static void columns(const Each& each) {
+    if constexpr (kColumn < kColumns) {
+      each(Index<kColumn>{});
+      columns<kColumn + 1>(each);
+    }
+  }
+  template <int k>
+  struct Index {
+    static constexpr int value = k;
+  };
+
+  GK_INLINE static void begin(const float* shift) {
+    columns<0>([&](auto index) {
+      constexpr int kColumn = decltype(index)::value;
+      load_tile<kColumn>(shift + kColumn * kVector, 0);
+      if constexpr (kRows == 2) load_tile<kColumns + kColumn>(shift + kColumn * kVector, 0);
+    });
+  }
+
+  // `weights` are those of 16 words.
+  GK_INLINE static void add(const uint32_t* rows, const uint32_t* weights, int64_t panel_words) {
+    load_tile<4>(rows, kTileBytes);
+    if constexpr (kRows == 2) load_tile<5>(rows + kRowsOfTile * kTileWords, kTileBytes);
+    columns<0>([&](auto index) {
+      constexpr int kColumn = decltype(index)::value;
+      constexpr int kWeights = 6 + kColumn % 2;
+      load_tile<kWeights>(
+          weights + kColumn / kVectors * panel_words + kColumn % kVectors * kVector, kWidth * 4);
+      multiply_tiles<kColumn, 4, kWeights>();
+      if constexpr (kRows == 2) multiply_tiles<kColumns + kColumn, 5, kWeights>();
+    });
+  }
+
+  GK_INLINE static void end(float* sums) {
+    constexpr int64_t kAcross = kColumns * kVector;
+    columns<0>([&](auto index) {
+      constexpr int kColumn = decltype(index)::value;
+      store_tile<kColumn>(sums + kColumn * kVector, kAcross * 4);
+      if constexpr (kRows == 2) {
+        float* below = sums + kRowsOfTile * kAcross;
+        store_tile<kColumns + kColumn>(below + kColumn * kVector, kAcross * 4);
+      }
+    });
+  }
+};
+
+template <int kRows, int kPanels, int kVectors>
+void multiply_staged(const StagedProduct& product) {
+  using Tiles = Sums<kRows, kPanels, kVectors>;
+  constexpr int kStep = kTileWords * Tiles::kWidth;
+  Tiles::begin(product.shift);
+  const uint32_t* rows = product.stage;
+  for (int t = 0; t < product.tap_count; ++t) {
+    const uint32_t* weights =
+        product.weights + static_cast<int64_t>(product.taps[t]) * product.words * Tiles::kWidth;
+    for (int k = 0; k < product.words; k += kTileWords) {
+      // These come from further away than the rows.
+      for (int p = 0; p < kPanels; ++p) {
+        const uint32_t* ahead = weights + p * product.panel_words + kAheadSteps * kStep;
+        GK_UNROLL for (int line = 0; line < kTileWords * kVectors; ++line) {
+          __builtin_prefetch(ahead + line * kTileWords, 0, 2);
+        }
+      }
+      Tiles::add(rows, weights, product.panel_words);
+      rows += kRows * kRowsOfTile * kTileWords;
+      weights += kStep;
+    }
+  }
+  Tiles::end(product.sums);
+}
+
+void multiply_staged_any(int rows, int panels, int vectors, const StagedProduct& product) {
+  if (vectors == 1) {
+    return rows == 1 ? multiply_staged<1, 1, 1>(product) : multiply_staged<2, 1, 1>(product);
+  }
+  if (rows == 2) return multiply_staged<2, 1, 2>(product);
+  return panels == 2 ? multiply_staged<1, 2, 2>(product) : multiply_staged<1, 1, 2>(product);
+}
+
+// Gathers rows first .. first + rows - 1 of a class into `tiles` tiles of rows.
+void gather(const PositionLayer& layer, const PositionCall& call, const PositionClass& from,
+            int first, int rows, int tiles) {
+  const int across = tiles * kRowsOfTile;
+  for (int r = 0; r < rows; ++r) {
+    const int image = (first + r) / from.rows;
+    const int32_t* places =
+        from.places + static_cast<int64_t>((first + r) % from.rows) * from.tap_count;
+    const uint32_t* base = call.input + image * layer.input_words;
+    uint32_t* to = call.stage + r * kTileWords;
+    for (int t = 0; t < from.tap_count; ++t) {
+      const uint32_t* words = base + (places[t] < 0 ? 0 : places[t]) * layer.position_words;
+      for (int k = 0; k < layer.words; k += kTileWords, to += across * kTileWords) {
+        const Vector piece = places[t] < 0
+                                 ? Vector{}
+                                 : load_unaligned(reinterpret_cast<const float*>(words + k));
+        store(reinterpret_cast<float*>(to), piece);
+      }
+    }
+  }
+}
+
+void run_staged(const PositionLayer& layer, const PositionCall& call) {
+  alignas(64) float sums[kBlockSums];
+  const int width = layer.vectors * kVector;
+  Shares shares(work_of(layer) * call.images * layer.panels, call.part, call.parts);
+  StagedProduct product;
+  product.stage = call.stage;
+  product.words = layer.words;
+  product.panel_words = static_cast<int64_t>(layer.taps) * layer.words * width;
+  product.sums = sums;
+  for (int c = 0; c < layer.class_count; ++c) {
+    const PositionClass& rows = layer.classes[c];
+    const int all = rows.rows * call.images;
+    product.taps = rows.taps;
+    product.tap_count = rows.tap_count;
+    for (int first = 0; first < all; first += kBlockRows) {
+      const int count = all - first < kBlockRows ? all - first : kBlockRows;
+      const int tiles = count > kRowsOfTile ? 2 : 1;
+      bool gathered = false;
+      for (int panel = 0; panel < layer.panels;) {
+        const int beside = tiles == 1 && layer.panels - panel > 1 && layer.vectors == 2 ? 2 : 1;
+        const Tile tile{0, panel, beside, first, count};
+        panel += beside;
+        if (!shares.take(work_of(rows) * count * beside)) continue;
+        if (!gathered) gather(layer, call, rows, first, count, tiles);
+        gathered = true;
+        product.weights = layer.weights + tile.panel * product.panel_words;
+        product.shift = layer.shift + static_cast<int64_t>(tile.panel) * width;
+        multiply_staged_any(tiles, beside, layer.vectors, product);
+        finish_tile(layer, call, rows, tile, sums);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gk
+
+#endif
