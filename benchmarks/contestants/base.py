@@ -18,13 +18,12 @@ def _nothing() -> None:
 class Entry:
     """A contestant that is ready: `run` does the whole work once; `settings` says in words how.
 
-    `held` keeps alive what a runtime was given by address alone.
+    `run` itself keeps alive what a runtime was given by address.
     """
 
     settings: str
     run: Callable[[], Array]
     close: Callable[[], None] = _nothing
-    held: object = None
 
 
 class Competitor(Protocol):

@@ -62,23 +62,24 @@ class OpenVino:
             },
         )
         out = work.empty_result()
+        # Requests know addresses alone: their arrays stay with them.
         requests = []
         for part in work.parts(batch_size):
-            request = compiled.create_infer_request()
-            for index, array in enumerate(inputs):
-                request.set_input_tensor(index, ov.Tensor(array[part], shared_memory=True))
+            request, given = compiled.create_infer_request(), [array[part] for array in inputs]
+            for index, array in enumerate(given):
+                request.set_input_tensor(index, ov.Tensor(array, shared_memory=True))
             request.set_output_tensor(0, ov.Tensor(out[part], shared_memory=True))
-            requests.append(request)
+            requests.append((request, given))
 
         def one_by_one() -> Array:
-            for request in requests:
+            for request, _ in requests:
                 request.infer(share_inputs=True)
             return out
 
         def all_at_once() -> Array:
-            for request in requests:
+            for request, _ in requests:
                 request.start_async(share_inputs=True)
-            for request in requests:
+            for request, _ in requests:
                 request.wait()
             return out
 
@@ -87,4 +88,4 @@ class OpenVino:
             f"{self._hint} hint, {work.precision} hint, {streams} streams, {work.threads} threads"
         )
         run = all_at_once if self._hint == "THROUGHPUT" else one_by_one
-        return Entry(settings, run, held=inputs)
+        return Entry(settings, run)
