@@ -125,7 +125,7 @@ class Draft:
         form: Form,
         *,
         inputs: Sequence[str] | None = None,
-        made: str | None = None,
+        made: Sequence[str] | None = None,
         integers: Sequence[int] = (),
         numbers: Sequence[float] = (),
         arrays: Sequence[Floats | None] = (),
@@ -139,7 +139,7 @@ class Draft:
         """
         given = operation.inputs if inputs is None else inputs
         sources = tuple(self.need(name, form) for name in given if name)
-        names = operation.outputs if made is None else (made,)
+        names = operation.outputs if made is None else made
         outputs = tuple(self.make(name, form) for name in names if name)
         rows = 1 if reads is None else outer(self.shape(names[0]))
         self.steps.append(

@@ -53,7 +53,7 @@ def _join(
         "concat",
         form,
         inputs=names,
-        made=made,
+        made=None if made is None else (made,),
         integers=(axis, *described(shape), *along),
         # Along the outermost axis, rows of the output are rows of one input or another.
         input_rows=None if axis else ELSEWHERE,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.backends._native import layers, mixing, moves, pointwise
+from engine.backends._native import layers, mixing, moves, pointwise, recurrent
 from engine.backends._native.arguments import Input, Output
 from engine.backends._native.bands import chain_start, rows_of, schedule
 from engine.backends._native.choices import Choices
@@ -20,7 +20,7 @@ from engine.backends._native.steps import Step
 from engine.core.errors import UnsupportedError
 from engine.program import graph
 from engine.program.graph import Operation, Program
-from kernels.native.network import Item, Space, Value
+from kernels.native.network import ACTIVATIONS, Item, Space, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,17 @@ def make_plan(
 
 
 def _lower(operation: Operation, draft: Draft) -> None:
+    end = getattr(operation, "activation", None)
+    if end is not None and end.kind not in ACTIVATIONS and type(operation) is not graph.Elementwise:
+        # Kinds end in the common activations; any other is a step of its own.
+        (made,) = operation.outputs
+        before = f"{made} before {end.kind}"
+        draft.temporary(before, draft.shape(made))
+        changes: dict[str, Any] = {"activation": graph.Activation(), "outputs": (before,)}
+        _lower(replace(operation, **changes), draft)
+        operation = graph.Elementwise(
+            name=operation.name, inputs=(before,), outputs=(made,), activation=end
+        )
     maker = _MAKERS.get(type(operation))
     if maker is None:
         raise refusal(operation, "there is no such kind")
@@ -160,4 +171,5 @@ _MAKERS: Mapping[type[Operation], Callable[[Any, Draft], None]] = {
     graph.InstanceNorm: mixing.instance_norm,
     graph.LayerNorm: mixing.layer_norm,
     graph.Embedding: moves.embedding,
+    graph.Recurrent: recurrent.recurrent,
 }

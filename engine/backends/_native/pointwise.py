@@ -34,7 +34,9 @@ def add(operation: Add, draft: Draft) -> None:
         made, part = f"{operation.outputs[0]} part {part}", part + 1
         draft.temporary(made, draft.shape(names[0]))
         inputs, names = names[:MOST_INPUTS], [made, *names[MOST_INPUTS:]]
-        draft.step(operation, "add", form, inputs=inputs, made=made, integers=(0,), numbers=(0.0,))
+        draft.step(
+            operation, "add", form, inputs=inputs, made=(made,), integers=(0,), numbers=(0.0,)
+        )
     end = operation.activation
     draft.step(
         operation,
@@ -109,7 +111,7 @@ def repeated(operation: Operation, draft: Draft, name: str, shape: Shape) -> str
             "constant",
             draft.wide,
             inputs=(),
-            made=zeros,
+            made=(zeros,),
             arrays=(np.zeros(shape, np.float32),),
             reads=None,
         )
@@ -119,7 +121,7 @@ def repeated(operation: Operation, draft: Draft, name: str, shape: Shape) -> str
             "binary",
             draft.wide,
             inputs=(zeros, name),
-            made=made,
+            made=(made,),
             integers=(0, 0, *described(shape), *draft.shape(name)),
             numbers=(0.0,),
         )
