@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _PACKAGES = (
     "numpy",
     "pillow",
+    "imagecodecs",
     "safetensors",
     "torch",
     "triton",

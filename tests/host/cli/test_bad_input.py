@@ -194,6 +194,30 @@ def test_the_systems_own_limit_leaves_nothing(models: dict[str, str], here: Path
     assert list(here.iterdir()) == []
 
 
+def test_the_systems_own_limit_keeps_whole_shards(models: dict[str, str], here: Path) -> None:
+    # A shard has 192 kB.
+    process = subprocess.run(
+        [
+            *(sys.executable, "-m", "engine", "generate", models["gray"], "-n", "5000", "-o", "a"),
+            *("--format", "npy-shards", "--shard-size", "2000"),
+        ],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        env={"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=here,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert process.returncode == 2
+    (line,) = process.stderr.splitlines()
+    assert line == (
+        "error: cannot write to a: File too large; whole shards are kept, make room and continue "
+        "with --resume"
+    )
+    assert [item.name for item in (here / "a").iterdir()] == ["manifest.json"]
+
+
 def test_a_special_file_is_refused_before_sampling(
     run: Run, models: dict[str, str], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
