@@ -3,7 +3,7 @@
 Of the fast encoders it is the one to depend on: several releases a year by its author, wheels for
 the stable ABI (the last for Python 3.11 is of March 2026), all three formats, the GIL released.
 simplejpeg is as fast and small, writes JPEG alone and needs a wheel for each Python; OpenCV takes
-half as long again for a JPEG and twice the room; fpng has had no release since 2024.
+two thirds longer for a JPEG and twice the room; fpng has had no release since 2024.
 """
 
 from __future__ import annotations
