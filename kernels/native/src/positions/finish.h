@@ -39,13 +39,15 @@ struct Tile {
 // Activates and stores the sums [rows][panels of the tile].
 void finish_tile(const PositionLayer& layer, const PositionCall& call, const PositionClass& rows,
                  const Tile& tile, float* sums) {
-  alignas(64) float levels[kMostTile];
+  uint8_t levels[kMostTile];
   const int width = layer.vectors * kVector;
   const int across = tile.panels * width;
   activate_all(layer, sums, tile.rows * across);
   if (layer.store == PositionStore::kImages) {
     for (int i = 0; i < tile.rows * across; i += kVector) {
-      store(levels + i, to_levels(load(sums + i), layer.scale, layer.offset));
+      alignas(64) float made[kVector];
+      store(made, to_levels(load(sums + i), layer.scale, layer.offset));
+      for (int lane = 0; lane < kVector; ++lane) levels[i + lane] = level_of(made[lane]);
     }
   }
   const int column = tile.panel * width;

@@ -11,8 +11,6 @@
 namespace gk {
 namespace {
 
-GK_INLINE bool is_finite(float value) { return value - value == 0.0f; }
-
 // As engine.images.to_uint8, which rounds after the product: so the compiler must not fuse it.
 GK_INLINE Vector to_levels(Vector value, float scale, float offset) {
   Vector scaled = value * broadcast(scale);
@@ -40,16 +38,34 @@ void activate_all(const PositionLayer& layer, float* sums, int count) {
   }
 }
 
-bool all_finite(const float* values, int count) {
-  float sum = 0.0f;
-  for (int i = 0; i < count; ++i) sum += values[i] - values[i];
-  return is_finite(sum);
+// In integers, which the compiler makes vectors of.
+GK_INLINE bool all_finite(const float* values, int count) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t odd = 0;
+  for (int i = 0; i < count; ++i) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, values + i, 4);
+    odd |= (bits & kExponent) == kExponent;
+  }
+  return odd == 0;
 }
 
-// Stores `count` channels from `channel` on of one output position. `levels` is what to_levels
-// makes of `values`, for images only.
-void store_channels(const PositionLayer& layer, void* image, int64_t position, int channel,
-                    int count, const float* values, const float* levels) {
+// A few bytes: a call of memcpy takes longer.
+GK_INLINE void copy_levels(uint8_t* to, const uint8_t* from, int count) {
+  if (count == 1) {
+    *to = *from;
+  } else if (count == 3) {
+    __builtin_memcpy(to, from, 3);
+  } else {
+    __builtin_memcpy(to, from, count);
+  }
+}
+
+// Stores `count` channels from `channel` on of one output position. `levels` are those of `values`,
+// for images only.
+GK_INLINE void store_channels(const PositionLayer& layer, void* image, int64_t position,
+                              int channel, int count, const float* values,
+                              const uint8_t* levels) {
   const int channels = layer.groups * layer.out_channels;
   switch (layer.store) {
     case PositionStore::kFloats: {
@@ -73,7 +89,7 @@ void store_channels(const PositionLayer& layer, void* image, int64_t position, i
     }
     case PositionStore::kImages: {
       uint8_t* to = static_cast<uint8_t*>(image) + position * channels + channel;
-      for (int c = 0; c < count; ++c) to[c] = level_of(levels[c]);
+      copy_levels(to, levels, count);
       return;
     }
   }
@@ -81,21 +97,24 @@ void store_channels(const PositionLayer& layer, void* image, int64_t position, i
 
 // Stores columns first .. first + count - 1 of a group's row.
 void store_row(const PositionLayer& layer, void* image, const int32_t* outputs, int group,
-               int first, int count, const float* values, const float* levels, uint8_t* finite) {
-  for (int column = first; column < first + count;) {
-    const int phase = column / layer.out_channels;
-    const int channel = column - phase * layer.out_channels;
-    const int left = first + count - column;
-    const int run = left < layer.out_channels - channel ? left : layer.out_channels - channel;
-    const int at = column - first;
-    column += run;
-    if (outputs[phase] < 0) continue;
-    // Other workers may clear the same flag.
-    if (layer.checked && !all_finite(values + at, run)) {
-      __atomic_store_n(finite, uint8_t{0}, __ATOMIC_RELAXED);
+               int first, int count, const float* values, const uint8_t* levels,
+               uint8_t* finite) {
+  // Some of the columns may lie outside the map: which do is looked at only where it matters.
+  const bool doubtful = layer.checked && !all_finite(values, count);
+  int phase = first / layer.out_channels;
+  int channel = first % layer.out_channels;
+  for (int at = 0; at < count; ++phase, channel = 0) {
+    const int left = layer.out_channels - channel;
+    const int run = count - at < left ? count - at : left;
+    if (outputs[phase] >= 0) {
+      // Other workers may clear the same flag.
+      if (doubtful && !all_finite(values + at, run)) {
+        __atomic_store_n(finite, uint8_t{0}, __ATOMIC_RELAXED);
+      }
+      store_channels(layer, image, outputs[phase], group * layer.out_channels + channel, run,
+                     values + at, levels + at);
     }
-    store_channels(layer, image, outputs[phase], group * layer.out_channels + channel, run,
-                   values + at, levels + at);
+    at += run;
   }
 }
 
