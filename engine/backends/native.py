@@ -23,7 +23,7 @@ from engine.backends.base import (
     choose_option,
 )
 from engine.core.artifacts import Artifact
-from engine.core.errors import UnsupportedError
+from engine.core.errors import OptionError, UnsupportedError
 from engine.program.gen import Evidence, Gen
 from engine.program.graph import Array
 from kernels.native import library
@@ -98,7 +98,13 @@ class NativeBackend(Backend):
 
 
 def _instruction_set() -> str:
-    return os.environ.get(INSTRUCTION_SET) or library.instruction_sets()[-1]
+    known = library.instruction_sets()
+    asked = os.environ.get(INSTRUCTION_SET) or known[-1]
+    if asked not in known:
+        raise OptionError(
+            f"{INSTRUCTION_SET}={asked!r} does not run here; these do: {', '.join(known)}"
+        )
+    return asked
 
 
 def evidence(gen: Gen) -> Evidence | None:
