@@ -7,6 +7,10 @@
 #include <memory>
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace gk {
 
 struct Free {
@@ -25,6 +29,10 @@ class Buffer {
     if (rounded < bytes || (count != 0 && bytes / count != sizeof(T))) throw std::bad_alloc();
     memory_.reset(static_cast<T*>(std::aligned_alloc(align, rounded ? rounded : align)));
     if (!memory_) throw std::bad_alloc();
+#if defined(__linux__)
+    // Only a hint: where there are no huge pages, small ones do.
+    if (align == kHugePage) madvise(memory_.get(), rounded, MADV_HUGEPAGE);
+#endif
   }
 
   T* data() { return memory_.get(); }

@@ -26,21 +26,27 @@ struct ToStage {
     uint8_t* finite;
   };
 
-  const RowTask& task;
-  const RowStage& stage;
+  const RowTask* task;
+  RowStage stage;
 
   Place place(const RowUnit& unit) const {
-    const int64_t site = unit.sites[2] - task.axes[2].sites;
+    const int64_t site = unit.sites[2] - task->axes[2].sites;
     return {unit.image * stage.image + site * stage.site, stage.columns[site],
-            task.images - unit.image, stage.finite + unit.image};
+            task->images - unit.image, stage.finite + unit.image};
   }
 
-  GK_INLINE void image(const Place& place, int image, const float* sums) const {
+  GK_INLINE void images(const Place& place, unsigned first, const float* sums) const {
+    for (int i = 0; i < kSlice; ++i) {
+      const int image = static_cast<int>(first) + i;
+      if (image < place.images) finish(place, image, sums + i * 16);
+    }
+  }
+
+  GK_INLINE void finish(const Place& place, int image, const float* sums) const {
     constexpr int kNanOrInfinite = 0x99;
-    if (image >= place.images) return;
     Vector values[kTiles];
     GK_UNROLL for (int tile = 0; tile < kTiles; ++tile) values[tile] = load(sums + tile * 256);
-    activate_all<kTiles>(task.activation, task.alpha, values);
+    activate_all<kTiles>(task->activation, task->alpha, values);
     __m128i bytes[kTiles];
     uint32_t strange = 0;
     GK_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
@@ -68,10 +74,10 @@ struct ToStage {
 template <int kTiles>
 void to_stage_of(const RowTask& task, const RowStage& stage) {
   if (stage.bytes) {
-    const ToStage<kTiles, true> finish{task, stage};
+    const ToStage<kTiles, true> finish{&task, stage};
     Walk<kTiles, ToStage<kTiles, true>>(task, finish).run();
   } else {
-    const ToStage<kTiles, false> finish{task, stage};
+    const ToStage<kTiles, false> finish{&task, stage};
     Walk<kTiles, ToStage<kTiles, false>>(task, finish).run();
   }
 }

@@ -20,6 +20,7 @@ struct RowBox {
   int64_t weight_steps[3];
   int blocks;
   int64_t block_step;
+  unsigned fetched;  // bytes of weights to come, meanwhile
 };
 
 // 16 images at one site.
@@ -29,49 +30,64 @@ struct RowUnit {
   const RowSite* sites[3];
 };
 
-// Sums that wait to be finished. It is done a few images at a time between the steps of the next
-// product, whose tiles leave the vector units idle.
-template <int kTiles, class Finish>
-struct Pending {
-  static constexpr int kMost = 4 / kTiles;
+// Images that are finished in one go.
+constexpr int kSlice = 4;
 
-  const Finish& finish;
+// What is done between the steps of a product, whose tiles leave the vector units idle: the sums of
+// the product before are finished, and weights that come later are fetched into the second level.
+template <int kTiles, class Finish>
+struct Background {
+  static constexpr int kMost = 4 / kTiles;
+  static constexpr unsigned kSlices = kRowImages / kSlice;
+
+  Finish finish;
   typename Finish::Place places[kMost];
   float* sums;  // [unit][tile][16 images][16 columns]
-  int images = 0;     // 16 of each unit
-  int done = 0;
-  int stride = 0;  // images for a step
+  const char* next;
+  const char* next_end;
+  unsigned slices;  // kSlices of each unit
+  unsigned done;
+  unsigned slices_each;  // step
+  unsigned lines_each;
 
-  // Spreads the images over so many steps.
-  GK_INLINE void spread(int64_t steps) {
-    stride = steps < images ? (steps > 0 ? static_cast<int>((images + steps - 1) / steps) : 0) : 1;
+  // Spreads the slices, and `bytes` of the weights, over so many steps.
+  GK_INLINE void spread(unsigned steps, unsigned bytes) {
+    if (steps < 1) steps = 1;
+    slices_each = (slices + steps - 1) / steps;
+    lines_each = (bytes / 64 + steps) / steps;
   }
 
-  GK_INLINE void advance() {
-    const int end = done + stride < images ? done + stride : images;
-    for (; done < end; ++done) {
-      const int unit = done / kRowImages;
-      const int image = done % kRowImages;
-      finish.image(places[unit], image, sums + unit * kTiles * 256 + image * 16);
+  GK_INLINE void step() {
+    if (next < next_end) {
+      for (unsigned line = 0; line < lines_each; ++line, next += 64) {
+        _mm_prefetch(next, _MM_HINT_T1);
+      }
     }
+    if (done < slices) finish_until(done + slices_each);
   }
 
-  GK_INLINE void complete() {
-    stride = images;
-    advance();
+  GK_INLINE void finish_until(unsigned end) {
+    for (end = end < slices ? end : slices; done < end; ++done) {
+      const unsigned unit = done / kSlices;
+      const unsigned image = done % kSlices * kSlice;
+      finish.images(places[unit], image, sums + unit * kTiles * 256 + image * 16);
+    }
   }
 };
 
 template <int kRows, int kTiles, class Finish>
 __attribute__((noinline)) void multiply(const RowBox& box, const RowUnit* units,
                                         const uint16_t* weights, const float* shift, float* sums,
-                                        Pending<kTiles, Finish>& pending) {
+                                        Background<kTiles, Finish>& given) {
   const uint16_t* from[kRows];
   GK_UNROLL for (int row = 0; row < kRows; ++row) from[row] = units[row].from;
   const int64_t block_step = box.block_step;
   Product<kRows, kTiles> product;
-  pending.spread(int64_t{box.counts[0]} * box.counts[1] * box.counts[2] * box.blocks *
-                 product.kPieces);
+  // A copy stays in registers.
+  Background<kTiles, Finish> background = given;
+  background.spread(static_cast<unsigned>(box.counts[0] * box.counts[1] * box.counts[2] *
+                                          box.blocks * product.kPieces),
+                    box.fetched);
   for (int piece = 0; piece < product.kPieces; ++piece) {
     product.begin(piece, shift);
     for (int i = 0; i < box.counts[0]; ++i) {
@@ -83,7 +99,7 @@ __attribute__((noinline)) void multiply(const RowBox& box, const RowUnit* units,
                                   k * box.weight_steps[2];
           for (int block = box.blocks; block > 0; --block) {
             product.add(from, at, panel);
-            pending.advance();
+            background.step();
             at += block_step;
             panel += kTiles * 512;
           }
@@ -92,14 +108,18 @@ __attribute__((noinline)) void multiply(const RowBox& box, const RowUnit* units,
     }
     product.end(sums);
   }
-  pending.complete();
+  background.finish_until(background.slices);
+  given.next = background.next;
 }
 
 template <int kTiles, class Finish>
 class Walk {
  public:
   Walk(const RowTask& task, const Finish& finish)
-      : task_(task), sums_(task.scratch), pending_{finish, {}, task.scratch + kRowSums} {
+      : task_(task),
+        sums_(task.scratch),
+        background_{finish, {}, task.scratch + kRowSums, task.next, task.next + task.next_bytes,
+                    0,      0,  0,                       0} {
     const RowPanel& panel = task.panel;
     box_.blocks = panel.blocks;
     box_.block_step = int64_t{task.capacity} * kRowChannels;
@@ -115,7 +135,7 @@ class Walk {
       units *= task.axes[axis].count;
     }
     const int64_t products = (units + kMost - 1) / kMost;
-    if (products > 0) chunk_ = (task.next_bytes / products + 63) / 64 * 64;
+    box_.fetched = products > 0 ? static_cast<unsigned>(task.next_bytes / products) : 0;
   }
 
   void run() {
@@ -131,7 +151,7 @@ class Walk {
       }
     }
     if (count_ > 0) flush();
-    pending_.complete();
+    background_.finish_until(background_.slices);
   }
 
  private:
@@ -164,47 +184,36 @@ class Walk {
       box_.counts[axis] = units_[0].sites[axis]->slots;
       weights += units_[0].sites[axis]->slot * box_.weight_steps[axis];
     }
-    prefetch();
     switch (count_) {
       case 1:
-        multiply<1, kTiles>(box_, units_, weights, task_.panel.shift, sums_, pending_);
+        multiply<1, kTiles>(box_, units_, weights, task_.panel.shift, sums_, background_);
         break;
       case 2:
-        multiply<2, kTiles>(box_, units_, weights, task_.panel.shift, sums_, pending_);
+        multiply<2, kTiles>(box_, units_, weights, task_.panel.shift, sums_, background_);
         break;
       default:
         if constexpr (kTiles == 1) {
           if (count_ == 3) {
-            multiply<3, kTiles>(box_, units_, weights, task_.panel.shift, sums_, pending_);
+            multiply<3, kTiles>(box_, units_, weights, task_.panel.shift, sums_, background_);
           } else {
-            multiply<4, kTiles>(box_, units_, weights, task_.panel.shift, sums_, pending_);
+            multiply<4, kTiles>(box_, units_, weights, task_.panel.shift, sums_, background_);
           }
         }
     }
-    float* const free = pending_.sums;
-    pending_.sums = sums_;
+    float* const free = background_.sums;
+    background_.sums = sums_;
     sums_ = free;
-    for (int i = 0; i < count_; ++i) pending_.places[i] = pending_.finish.place(units_[i]);
-    pending_.images = count_ * kRowImages;
-    pending_.done = 0;
+    for (int i = 0; i < count_; ++i) background_.places[i] = background_.finish.place(units_[i]);
+    background_.slices = count_ * background_.kSlices;
+    background_.done = 0;
     count_ = 0;
-  }
-
-  // A share of the panel that comes next, into the second level.
-  void prefetch() {
-    for (int64_t at = 0; at < chunk_; at += 64) {
-      _mm_prefetch(task_.next + fetched_ + at, _MM_HINT_T1);
-    }
-    fetched_ += chunk_;
   }
 
   const RowTask& task_;
   float* sums_;
-  Pending<kTiles, Finish> pending_;
+  Background<kTiles, Finish> background_;
   RowBox box_;
   int64_t inputs_[3];  // from one input position to the next along an axis
-  int64_t chunk_ = 0;
-  int64_t fetched_ = 0;
   RowUnit units_[kMost];
   int count_ = 0;
 };
