@@ -40,6 +40,7 @@ _CPU_FLAGS = ("amx_bf16", "amx_int8", "avx512f", "avx512_bf16", "avx2", "fma", "
 def doctor(as_json: bool) -> None:
     """Show which backends run here, and why the others do not."""
     from engine import __version__, backends
+    from kernels.native import library
 
     reports = backends.doctor()
     packages = {name: _version(name) for name in _PACKAGES}
@@ -50,6 +51,11 @@ def doctor(as_json: bool) -> None:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "cpu": cpu,
+            "native_library": {
+                "path": str(library.path()),
+                "unusable": library.unavailable(),
+                "instruction_sets": list(native_sets()),
+            },
             "packages": packages,
             "backends": [dataclasses.asdict(report) for report in reports],
         }
@@ -61,6 +67,7 @@ def doctor(as_json: bool) -> None:
             ("engine", __version__),
             ("python", f"{platform.python_version()} on {platform.platform()}"),
             ("cpu", f"{cpu_model()}, {_cores()} cores, {flags}"),
+            ("kernels", ", ".join(native_sets()) or f"not usable: {library.unavailable()}"),
             ("packages", ", ".join(f"{name} {found}" for name, found in packages.items() if found)),
             ("missing", ", ".join(name for name, found in packages.items() if not found) or "none"),
         ]
@@ -80,6 +87,13 @@ def doctor(as_json: bool) -> None:
 def _abilities(report: Report) -> str:
     kinds = (report.artifacts, report.devices, report.precisions)
     return "; ".join(", ".join(kind) for kind in kinds)
+
+
+def native_sets() -> tuple[str, ...]:
+    """Instruction sets of the native library that run here, best last; none without it."""
+    from kernels.native import library
+
+    return () if library.unavailable() else library.instruction_sets()
 
 
 def cpu_model() -> str:

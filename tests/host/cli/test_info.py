@@ -80,3 +80,15 @@ def test_a_model_without_a_card_is_listed(
     rows = [line.split() for line in result.stdout.splitlines()]
     assert rows == [["bare", "no", "card"], ["carded", "digits", "MIT"]]
     assert json.loads(run("models", "--json").stdout)["bare"] is None
+
+
+def test_doctor_says_which_kernels_there_are(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kernels.native import library
+
+    if library.unavailable() is None:
+        assert ", ".join(library.instruction_sets()) in run("doctor").stdout
+    monkeypatch.setenv(library.VARIABLE, "/nowhere/kernels.so")
+    assert "not usable: /nowhere/kernels.so was not built: install a C++" in run("doctor").stdout
+    values = json.loads(run("doctor", "--json").stdout)["native_library"]
+    assert values["instruction_sets"] == []
+    assert values["path"] == "/nowhere/kernels.so"
