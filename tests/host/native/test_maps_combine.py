@@ -205,7 +205,7 @@ def test_a_team_changes_nothing(instruction_set):
                 numbers=[0.0],
                 **options,
             )
-            for options in ({}, {"threads": 3, "team": True})
+            for options in ({}, {"threads": 2, "team": True})
         ]
         np.testing.assert_array_equal(*results)
 

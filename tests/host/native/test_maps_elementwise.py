@@ -83,7 +83,7 @@ def test_bits_depend_on_the_number_alone(function, form, instruction_set):
             _run(function, x[:images], form, instruction_set), whole[:images]
         )
     np.testing.assert_array_equal(_run(function, x, form, instruction_set, rows=6), whole)
-    team = _run(function, x, form, instruction_set, rows=3, threads=3, team=True)
+    team = _run(function, x, form, instruction_set, rows=3, threads=2, team=True)
     np.testing.assert_array_equal(team, whole)
 
 

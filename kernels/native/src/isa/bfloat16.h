@@ -12,14 +12,14 @@ typedef uint16_t Halves __attribute__((vector_size(GK_VECTOR_BYTES / 2), aligned
 
 GK_INLINE Vector load_bfloat16(const uint16_t* from) {
   const Halves halves = *reinterpret_cast<const Halves*>(from);
-  return of_bits(__builtin_convertvector(halves, Integers) << 16);
+  return of_bits(shift_left(__builtin_convertvector(halves, Integers), 16));
 }
 
 // NaN stays NaN: its lowest kept bit is set, lest it round to infinity.
-GK_INLINE Integers to_bfloat16(Vector value) {
-  const Integers bits = bits_of(value);
-  const Integers rounded_up = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  return (value == value ? rounded_up : (bits >> 16) | 0x40) & 0xffff;
+GK_INLINE Unsigned to_bfloat16(Vector value) {
+  const Unsigned bits = reinterpret_cast<Unsigned>(value);
+  const Unsigned nearest = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  return value == value ? nearest : (bits >> 16) | 0x40u;
 }
 
 GK_INLINE void store_bfloat16(uint16_t* to, Vector value) {

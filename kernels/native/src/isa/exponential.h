@@ -37,7 +37,7 @@ GK_INLINE Vector small_expm1(Vector r) {
   return multiply_add(p * r, r, r);
 }
 
-GK_INLINE Vector power_of_two(Integers exponent) { return of_bits((exponent + 127) << 23); }
+GK_INLINE Vector power_of_two(Integers exponent) { return of_bits(shift_left(exponent + 127, 23)); }
 
 GK_INLINE Vector exp_of(Vector x) {
   // Beyond these, float32 has infinity and 0.
@@ -63,7 +63,7 @@ GK_INLINE Vector log_of_normal(Vector x) {
   // The mantissa in sqrt(1/2) .. sqrt(2).
   const Integers bits = bits_of(x);
   const Integers exponent = (bits - 0x3f3504f3) >> 23;
-  const Vector f = of_bits(bits - (exponent << 23)) - 1.0f;
+  const Vector f = of_bits(bits - shift_left(exponent, 23)) - 1.0f;
   const Vector n = __builtin_convertvector(exponent, Vector);
   Vector p = broadcast(7.0376836292e-2f);
   p = multiply_add(p, f, broadcast(-1.1514610310e-1f));
@@ -83,8 +83,9 @@ GK_INLINE Vector log_of_normal(Vector x) {
 GK_INLINE Vector log_of(Vector x) {
   const Vector infinity = broadcast(__builtin_inff());
   const Integers tiny = x < broadcast(__FLT_MIN__);
-  // Denormal numbers are made normal first.
-  Vector result = log_of_normal(select(tiny, x * 8388608.0f, x));
+  // Denormal numbers are made normal first; what has no logarithm is left out.
+  const Vector normal = select(tiny, x * 8388608.0f, x);
+  Vector result = log_of_normal(select(normal > Vector{}, normal, broadcast(1.0f)));
   result = select(tiny, result - 15.9423851528787f, result);
   result = select(x == Vector{}, -infinity, result);
   result = select(x < Vector{}, broadcast(__builtin_nanf("")), result);

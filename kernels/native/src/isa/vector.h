@@ -26,6 +26,7 @@ namespace {
 
 typedef float Vector __attribute__((vector_size(GK_VECTOR_BYTES)));
 typedef int32_t Integers __attribute__((vector_size(GK_VECTOR_BYTES)));
+typedef uint32_t Unsigned __attribute__((vector_size(GK_VECTOR_BYTES)));
 typedef float Unaligned __attribute__((vector_size(GK_VECTOR_BYTES), aligned(4), may_alias));
 typedef float Aligned __attribute__((vector_size(GK_VECTOR_BYTES), may_alias));
 
@@ -69,7 +70,10 @@ GK_INLINE void store_strided(float* to, int64_t stride, Vector value, int count)
 }
 GK_INLINE Integers bits_of(Vector value) { return reinterpret_cast<Integers>(value); }
 GK_INLINE Vector of_bits(Integers bits) { return reinterpret_cast<Vector>(bits); }
-GK_INLINE Integers integers(int32_t value) { return value - Integers{}; }
+// Bits moved up, those at the top lost; of negative numbers too.
+GK_INLINE Integers shift_left(Integers bits, int count) {
+  return reinterpret_cast<Integers>(reinterpret_cast<Unsigned>(bits) << count);
+}
 // a * b + c, fused where the instruction set can.
 GK_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return a * b + c; }
 GK_INLINE Vector select(Integers condition, Vector yes, Vector no) {
