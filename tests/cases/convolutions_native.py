@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,8 +53,8 @@ class Layer:
 
     @property
     def rows(self) -> int:
-        """Positions of the outermost axis of the output."""
-        return self.output_shape[0] if len(self.output_shape) > 1 else 1
+        """Positions of the outermost axis of the output; all positions of a linear layer."""
+        return self.geometry.output_size[0] if self.geometry.rank else math.prod(self.positions)
 
     @property
     def integers(self) -> list[int]:

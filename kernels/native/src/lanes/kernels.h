@@ -50,8 +50,8 @@ struct LaneDepthwise {
   float alpha;
 };
 
-// Winograd's F(4, 2) on rows of images, along the second (y) and third (x) axis or one of both: such
-// an axis has 5 points and 4 outputs, the other 1. Tile and transform are [y][x], x fastest.
+// Winograd's F(4, 2) on rows of images, along the second (y) and third (x) axis or one of them:
+// such an axis has 5 points and 4 outputs, the other 1. Tile and transform are [y][x], x fastest.
 struct LaneTransform {
   int points_y;
   int points_x;

@@ -30,7 +30,8 @@ struct Layer {
 };
 
 // How many channels of every term are summed before the next term's turn, so that the rows of all
-// terms stay in the first cache. It must not depend on how many images there are.
-int depth_step(const LaneKernels& kernels, int terms, int depth);
+// terms stay in a cache: `row_bytes` of it for each float of a vector. It does not depend on how
+// many images there are, because the order of a sum must not.
+int depth_step(const LaneKernels& kernels, int terms, int depth, int row_bytes);
 
 }  // namespace gk::lanes
