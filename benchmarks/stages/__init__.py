@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import public
 from benchmarks.results import Case, Stage
-from benchmarks.stages.cold_process import cold_process
-from benchmarks.stages.copying import copying
-from benchmarks.stages.encoding import encoding
-from benchmarks.stages.life import life
+from benchmarks.stages import cold_process, copying, encoding, life, streaming, to_disk
 from benchmarks.stages.records import stage_record
-from benchmarks.stages.streaming import streaming
-from benchmarks.stages.to_disk import to_disk
 from engine.core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -21,12 +16,12 @@ if TYPE_CHECKING:
     from benchmarks.cases import StageCase
 
 _MEASURED_BY: Mapping[Stage, Callable[[Bench, str], tuple[Case, ...]]] = {
-    "build": life,
-    "copy": copying,
-    "encode": encoding,
-    "cold process": cold_process,
-    "sinks": to_disk,
-    "stream": streaming,
+    "build": life.measure,
+    "copy": copying.measure,
+    "encode": encoding.measure,
+    "cold process": cold_process.measure,
+    "sinks": to_disk.measure,
+    "stream": streaming.measure,
 }
 
 

@@ -53,7 +53,7 @@ _WAYS: tuple[tuple[str, Role, str, str, str], ...] = (
 )
 
 
-def cold_process(bench: Bench, model: str) -> tuple[Case, ...]:
+def measure(bench: Bench, model: str) -> tuple[Case, ...]:
     """One record. Raises ArtifactError where the model is not at hand."""
     network = bench.network(model)
     fields = _files(bench, network, model)

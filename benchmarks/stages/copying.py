@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SAMPLES = 1024
 
 
-def copying(bench: Bench, model: str) -> tuple[Case, ...]:
+def measure(bench: Bench, model: str) -> tuple[Case, ...]:
     """One record. Raises ArtifactError where the model is not at hand."""
     import torch
 

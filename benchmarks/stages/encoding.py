@@ -47,7 +47,7 @@ class Library:
     settings: str = ""
 
 
-def encoding(bench: Bench, model: str) -> tuple[Case, ...]:
+def measure(bench: Bench, model: str) -> tuple[Case, ...]:
     """One record a format. Raises ArtifactError where the model is not at hand."""
     network = bench.network(model)
     inputs = model_inputs(network, _SAMPLES)

@@ -38,7 +38,7 @@ class Lived:
     reason: str | None = None
 
 
-def life(bench: Bench, model: str) -> tuple[Case, ...]:
+def measure(bench: Bench, model: str) -> tuple[Case, ...]:
     """One record a stage. Raises ArtifactError where the model is not at hand."""
     network = bench.network(model)
     work = Work(network, model_inputs(network, SHEET), "fp32", "uint8", bench.threads, bench.folder)

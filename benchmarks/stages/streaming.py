@@ -42,7 +42,7 @@ with Engine(artifact, backend=backend, threads=threads) as engine:
 """
 
 
-def streaming(bench: Bench, model: str) -> tuple[Case, ...]:
+def measure(bench: Bench, model: str) -> tuple[Case, ...]:
     """One record, of one round. Raises OptionError where there is no /proc."""
     with best_engine(bench, model) as engine:
         engine.generate(engine.batch_size)

@@ -47,7 +47,7 @@ _SINKS = (
 )
 
 
-def to_disk(bench: Bench, model: str) -> tuple[Case, ...]:
+def measure(bench: Bench, model: str) -> tuple[Case, ...]:
     """One record. Raises ArtifactError where the model is not at hand."""
     from engine.saving import save
 
