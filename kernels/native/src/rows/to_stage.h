@@ -35,37 +35,55 @@ struct ToStage {
             task->images - unit.image, stage.finite + unit.image};
   }
 
+  // Absent images of a slice are staged too: nobody reads them there.
   GK_INLINE void images(const Place& place, unsigned first, const float* sums) const {
-    for (int i = 0; i < kSlice; ++i) {
-      const int image = static_cast<int>(first) + i;
-      if (image < place.images) finish(place, image, sums + i * 16);
+    Vector values[kSlice * kTiles];
+    GK_UNROLL for (int i = 0; i < kSlice * kTiles; ++i) {
+      values[i] = load(sums + i % kTiles * 256 + i / kTiles * 16);
+    }
+    activate_all<kSlice * kTiles>(task->activation, task->alpha, values);
+    mark(place, static_cast<int>(first), values);
+    const int64_t at = place.at + first * stage.image;
+    if constexpr (kBytes) {
+      __m128i bytes[kSlice * kTiles];
+      GK_UNROLL for (int i = 0; i < kSlice * kTiles; ++i) {
+        bytes[i] = to_bytes(values[i], stage.scale, stage.offset);
+      }
+      store(place, static_cast<uint8_t*>(stage.data) + at, bytes);
+    } else {
+      store(place, static_cast<float*>(stage.data) + at, values);
     }
   }
 
-  GK_INLINE void finish(const Place& place, int image, const float* sums) const {
+  // Notes which images have values that are NaN or infinite.
+  GK_INLINE void mark(const Place& place, int first, const Vector* values) const {
     constexpr int kNanOrInfinite = 0x99;
-    Vector values[kTiles];
-    GK_UNROLL for (int tile = 0; tile < kTiles; ++tile) values[tile] = load(sums + tile * 256);
-    activate_all<kTiles>(task->activation, task->alpha, values);
-    __m128i bytes[kTiles];
-    uint32_t strange = 0;
-    GK_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
-      const auto columns = static_cast<__mmask16>(place.wanted >> 16 * tile);
-      strange |= _mm512_mask_fpclass_ps_mask(columns, values[tile], kNanOrInfinite);
-      if constexpr (kBytes) bytes[tile] = to_bytes(values[tile], stage.scale, stage.offset);
+    uint32_t strange[kSlice] = {};
+    GK_UNROLL for (int i = 0; i < kSlice * kTiles; ++i) {
+      const auto columns = static_cast<__mmask16>(place.wanted >> 16 * (i % kTiles));
+      strange[i / kTiles] |= _mm512_mask_fpclass_ps_mask(columns, values[i], kNanOrInfinite);
     }
-    if (strange) place.finite[image] = 0;
-    const int64_t at = place.at + image * stage.image;
+    uint32_t any = 0;
+    GK_UNROLL for (int i = 0; i < kSlice; ++i) any |= strange[i];
+    if (!any) return;
+    for (int i = 0; i < kSlice && first + i < place.images; ++i) {
+      if (strange[i]) place.finite[first + i] = 0;
+    }
+  }
+
+  template <class Element, class Columns>
+  GK_INLINE void store(const Place& place, Element* to, const Columns* values) const {
     const RowRun* const end = stage.runs + stage.run_count;
     for (const RowRun* run = stage.runs; run < end; ++run) {
       const auto columns = static_cast<__mmask16>(place.wanted >> 16 * run->tile & run->columns);
-      const int tile = kTiles == 1 ? 0 : run->tile;
-      if constexpr (kBytes) {
-        _mm_mask_storeu_epi8(static_cast<uint8_t*>(stage.data) + at + run->offset, columns,
-                             bytes[tile]);
-      } else {
-        _mm512_mask_storeu_ps(static_cast<float*>(stage.data) + at + run->offset, columns,
-                              values[tile]);
+      GK_UNROLL for (int i = 0; i < kSlice; ++i) {
+        const Columns value = values[kTiles == 1 || run->tile == 0 ? i * kTiles : i * kTiles + 1];
+        Element* const here = to + i * stage.image + run->offset;
+        if constexpr (kBytes) {
+          _mm_mask_storeu_epi8(here, columns, value);
+        } else {
+          _mm512_mask_storeu_ps(here, columns, value);
+        }
       }
     }
   }
