@@ -154,30 +154,30 @@ void Network::run_workers(int64_t images, const Arguments& arguments) {
 }
 
 void Network::run_team(int64_t images, const Arguments& arguments) {
-  Barrier barrier(pool_.size());
+  const int64_t batches = (images + capacity_ - 1) / capacity_;
+  Steps steps(static_cast<size_t>(batches) * items_.size());
   pool_.run([&](int worker) {
     try {
-      run_member(images, arguments, barrier, worker);
+      run_member(images, arguments, steps, worker);
     } catch (...) {
-      barrier.abandon();
+      steps.abandon();
       throw;
     }
   });
 }
 
-void Network::run_member(int64_t images, const Arguments& arguments, Barrier& barrier,
-                         int worker) {
+void Network::run_member(int64_t images, const Arguments& arguments, Steps& steps, int worker) {
   const Prepared prepared(kernels_);
+  size_t step = 0;
   for (int64_t first = 0; first < images; first += capacity_) {
     const MicroBatch batch{first, static_cast<int>(std::min<int64_t>(capacity_, images - first))};
     for (const gk_item& item : items_) {
-      const bool shared = steps_[item.operation].operation->divisible();
-      if (shared || worker == 0) {
+      const int parts = steps_[item.operation].operation->divisible() ? pool_.size() : 1;
+      const auto run_part = [&](int part) {
         run_item(item, batch, arguments, workspaces_[0].arena.data(),
-                 workspaces_[worker].scratch.data(), shared ? worker : 0,
-                 shared ? pool_.size() : 1);
-      }
-      if (!barrier.wait()) return;
+                 workspaces_[worker].scratch.data(), part, parts);
+      };
+      if (!steps.run(step++, parts, run_part)) return;
     }
   }
 }

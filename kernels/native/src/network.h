@@ -52,7 +52,7 @@ class Network {
                 std::byte* arena, std::byte* scratch, int part, int parts) const;
   void run_workers(int64_t images, const Arguments& arguments);
   void run_team(int64_t images, const Arguments& arguments);
-  void run_member(int64_t images, const Arguments& arguments, Barrier& barrier, int worker);
+  void run_member(int64_t images, const Arguments& arguments, Steps& steps, int worker);
 
   const Kernels& kernels_;
   const int capacity_;

@@ -15,6 +15,7 @@ namespace {
 // How long a worker looks out for the next job, and for the others, before it sleeps.
 constexpr std::chrono::microseconds kBetweenJobs{100};
 constexpr std::chrono::microseconds kAtMeetings{200};
+constexpr int kClosed = 1 << 20;
 
 }  // namespace
 
@@ -27,7 +28,8 @@ struct Pool::Crew {
   std::vector<std::thread> threads;
   Event begun;
   Event ended;
-  std::atomic<int> busy{0};
+  // Workers in the job, and whether more may come.
+  std::atomic<int> inside{kClosed};
   std::atomic<bool> stopping{false};
   const std::function<void(int)>* job = nullptr;
   std::mutex failing;
@@ -48,9 +50,9 @@ void Pool::Crew::start(int size) {
       for (;;) {
         begun.wait(seen, kBetweenJobs);
         if (stopping) return;
-        ++seen;
-        call(*job, worker);
-        if (busy.fetch_sub(1) == 1) ended.advance();
+        seen = begun.count();
+        if (inside.fetch_add(1) < kClosed) call(*job, worker);
+        if (inside.fetch_sub(1) == kClosed + 1) ended.advance();
       }
     });
   }
@@ -103,30 +105,32 @@ void Pool::run(const std::function<void(int)>& job) {
   if (size_ == 1) return job(0);
   Crew& crew = this->crew();
   crew.start(size_);
-  const uint32_t ended = crew.ended.count();
   crew.job = &job;
-  crew.busy = size_ - 1;
+  crew.inside -= kClosed;
   crew.begun.advance();
   crew.call(job, 0);
-  crew.ended.wait(ended, kAtMeetings);
+  // Who has not come by now is not waited for.
+  crew.inside += kClosed;
+  for (;;) {
+    const uint32_t ended = crew.ended.count();
+    if (crew.inside == kClosed) break;
+    crew.ended.wait(ended, kAtMeetings);
+  }
   if (crew.failure) std::rethrow_exception(std::exchange(crew.failure, nullptr));
 }
 
-bool Barrier::wait() {
-  const uint32_t round = met_.count();
-  if (abandoned_) return false;
-  if (arrived_.fetch_add(1) + 1 == size_) {
-    arrived_ = 0;
-    met_.advance();
-  } else {
-    met_.wait(round, kAtMeetings);
+bool Steps::wait(const Step& step, int parts) {
+  for (;;) {
+    const uint32_t seen = ended_.count();
+    if (abandoned_) return false;
+    if (step.done == parts) return true;
+    ended_.wait(seen, kAtMeetings);
   }
-  return !abandoned_;
 }
 
-void Barrier::abandon() {
+void Steps::abandon() {
   abandoned_ = true;
-  met_.advance();
+  ended_.advance();
 }
 
 }  // namespace gk

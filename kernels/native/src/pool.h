@@ -3,10 +3,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "event.h"
 
@@ -25,8 +27,8 @@ class Pool {
   int size() const { return size_; }
   // To be held while run is called: one caller at a time.
   std::unique_lock<std::mutex> lock();
-  // Calls job(worker) on every worker and returns when all are done. Throws what a worker threw
-  // first.
+  // Calls job(0), and job(worker) on every other worker that comes before job(0) has returned;
+  // returns when all are done. Throws what a worker threw first.
   void run(const std::function<void(int)>& job);
 
  private:
@@ -40,20 +42,35 @@ class Pool {
   std::unique_ptr<Crew> crew_;
 };
 
-// Lets `size` threads meet, again and again.
-class Barrier {
+// Steps that workers do one after the other, each in parts: any worker does any part, so one that
+// comes late, or not at all, keeps nobody waiting.
+class Steps {
  public:
-  explicit Barrier(int size) : size_(size) {}
-  // Returns true when all have come, false if one never will.
-  bool wait();
+  explicit Steps(size_t count) : steps_(count) {}
+  // Does parts of a step until none is left, and returns when all are done. Returns false if the
+  // steps were abandoned.
+  template <class Part>
+  bool run(size_t step, int parts, const Part& part) {
+    Step& at = steps_[step];
+    for (int i = at.taken.fetch_add(1); i < parts; i = at.taken.fetch_add(1)) {
+      part(i);
+      if (at.done.fetch_add(1) + 1 == parts) ended_.advance();
+    }
+    return wait(at, parts);
+  }
   // Lets all go on, now and later: one of them has failed.
   void abandon();
 
  private:
-  const int size_;
-  std::atomic<int> arrived_{0};
+  struct Step {
+    std::atomic<int> taken{0};
+    std::atomic<int> done{0};
+  };
+  bool wait(const Step& step, int parts);
+
+  std::vector<Step> steps_;
   std::atomic<bool> abandoned_{false};
-  Event met_;
+  Event ended_;
 };
 
 }  // namespace gk

@@ -1,26 +1,35 @@
-// What a worker throws reaches the caller, whichever it is, and the pool goes on. Exits with 0.
+// What a worker throws reaches the caller, whoever it is; steps are done once, one after the other,
+// by whichever workers come; and the pool goes on. Exits with 0.
 
-#include <atomic>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "pool.h"
 
 namespace {
 
-// Worker `failing` fails between two meetings of all; gives what the caller was told.
+constexpr int kSteps = 200;
+
+// Part `failing` of a step fails; gives what the caller was told.
 std::string fail(gk::Pool& pool, int failing) {
-  gk::Barrier barrier(pool.size());
+  gk::Steps steps(kSteps);
   const auto lock = pool.lock();
   try {
-    pool.run([&](int worker) {
-      for (int i = 0; i < 100; ++i) {
-        if (worker == failing && i == 50) {
-          barrier.abandon();
-          throw std::runtime_error("worker " + std::to_string(worker));
+    pool.run([&](int) {
+      try {
+        for (int step = 0; step < kSteps; ++step) {
+          const auto part = [&](int i) {
+            if (step == kSteps / 2 && i == failing) {
+              throw std::runtime_error("part " + std::to_string(i));
+            }
+          };
+          if (!steps.run(step, pool.size(), part)) return;
         }
-        if (!barrier.wait()) return;
+      } catch (...) {
+        steps.abandon();
+        throw;
       }
     });
   } catch (const std::runtime_error& error) {
@@ -29,20 +38,26 @@ std::string fail(gk::Pool& pool, int failing) {
   return "nothing";
 }
 
-// Every worker sees what all did before each meeting.
-bool meet(gk::Pool& pool) {
-  gk::Barrier barrier(pool.size());
-  std::atomic<int> wrong{0};
-  int sum = 0;
+// Each part reads what all parts of the step before wrote.
+bool follow(gk::Pool& pool) {
+  const int parts = pool.size() + 1;
+  gk::Steps steps(kSteps);
+  std::vector<std::vector<int>> made(kSteps + 1, std::vector<int>(parts, 0));
   const auto lock = pool.lock();
-  pool.run([&](int worker) {
-    for (int i = 0; i < 300; ++i) {
-      if (i % pool.size() == worker) ++sum;
-      if (!barrier.wait() || sum != i + 1) ++wrong;
-      if (!barrier.wait()) ++wrong;
+  pool.run([&](int) {
+    for (int step = 0; step < kSteps; ++step) {
+      const auto part = [&](int i) {
+        int sum = 1;
+        for (int before = 0; before < parts; ++before) sum += made[step][before] == step;
+        made[step + 1][i] += sum == parts + 1 ? step + 1 : -1;
+      };
+      if (!steps.run(step, parts, part)) return;
     }
   });
-  return wrong == 0;
+  for (const int last : made[kSteps]) {
+    if (last != kSteps) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -52,12 +67,13 @@ int main() {
     gk::Pool pool(size);
     for (int failing = 0; failing < size; ++failing) {
       const std::string told = fail(pool, failing);
-      if (told != "worker " + std::to_string(failing)) {
-        std::printf("%d workers, %d fails: %s\n", size, failing, told.c_str());
+      if (told != "part " + std::to_string(failing)) {
+        std::printf("%d workers, part %d fails: %s\n", size, failing, told.c_str());
         return 1;
       }
-      if (!meet(pool)) {
-        std::printf("%d workers do not meet\n", size);
+      for (int i = 0; i < 20; ++i) {
+        if (follow(pool)) continue;
+        std::printf("%d workers: steps do not follow each other\n", size);
         return 1;
       }
     }
