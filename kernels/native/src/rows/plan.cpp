@@ -31,11 +31,12 @@ int divide_down(int numerator, int denominator) {
 }  // namespace
 
 RowSites RowAxis::within(int begin, int end) const {
-  const auto* first = sites.data();
-  const auto* last = first + sites.size();
-  while (first < last && first->output + group <= begin) ++first;
-  while (first < last && (last - 1)->output >= end) --last;
-  return {first, static_cast<int>(last - first), slots, step};
+  const auto first = std::partition_point(
+      sites.begin(), sites.end(),
+      [&](const RowSite& site) { return site.output + group <= begin; });
+  const auto last = std::partition_point(
+      first, sites.end(), [&](const RowSite& site) { return site.output < end; });
+  return {sites.data() + (first - sites.begin()), static_cast<int>(last - first), slots, step};
 }
 
 std::vector<RowAxis> phases(const Geometry& geometry, int axis) {
