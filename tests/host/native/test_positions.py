@@ -77,7 +77,9 @@ def test_any_small_layer(
     check(layer, library.instruction_sets()[-1], images)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "three_channels", "linear_panels", "groups", "volume_few"])
+@pytest.mark.parametrize(
+    "name", ["dcgan", "three_channels", "linear_panels", "groups", "volume_few"]
+)
 def test_bits_depend_on_the_inputs_alone(name: str, instruction_set: str) -> None:
     layer = LAYERS[name]
     x = layer.inputs(7)
