@@ -12,11 +12,12 @@ from kernels.native.network import IMAGE_STEP
 # Batches below this take the path for few images: vectors run along channels, not along images.
 FEWEST_LANES = IMAGE_STEP
 
-# Cost of an image in micro-batches of so many, against the best. bfloat16: 32 images are the rows
-# of two AMX tiles, which is what a block of four tiles takes; more only widens the maps. float32:
-# three vectors of 16 lanes fill the registers beside the weights; one leaves most of them idle.
-_COST_BF16 = {16: 1.5, 32: 1.0, 64: 1.05}
-_COST_FP32 = {16: 1.3, 32: 1.05, 48: 1.0}
+# Cost of an image in micro-batches of so many, against the best: measured on dcgan-emoji (one
+# thread, AMX, 2 MiB of cache), 9 rounds in turns. bfloat16: 32 images are the rows of two AMX
+# tiles, and more only widen the maps. float32: three vectors of 16 lanes fill the registers beside
+# the weights; one leaves most of them idle.
+_COST_BF16 = {16: 1.03, 32: 1.0, 48: 1.06, 64: 1.07}
+_COST_FP32 = {16: 1.18, 32: 1.06, 48: 1.0, 64: 1.19}
 # Eight lanes of AVX2 have half the registers: 16 images are two vectors.
 _COST_NARROW = {16: 1.0, 32: 1.0}
 
@@ -30,7 +31,8 @@ class Choices:
 
     few: the path for 1 to 15 images. capacity: images of a micro-batch.
     instruction_set: the best one to use, one of `kernels.native.library.instruction_sets`.
-    cache_bytes: second-level cache of a core. bands: whether the last layers run in bands.
+    cache_bytes: second-level cache of a core. bands: whether the last layers run in bands; there it
+        cost 3 to 7 % more than it saved, in both precisions, so that it is off.
     algorithms: of lanes_convolution, by the layer's name.
     decided_by: what chose, for the record.
     """
@@ -41,14 +43,14 @@ class Choices:
     threads: int
     instruction_set: str
     cache_bytes: int = _DEFAULT_CACHE_BYTES
-    bands: bool = True
+    bands: bool = False
     algorithms: Mapping[str, int] = field(default_factory=dict)
     decided_by: str = "defaults"
 
     def __str__(self) -> str:
         """One line for `explain()` and manifests."""
         how = "all threads share each layer" if self.few else f"micro-batches of {self.capacity}"
-        bands = "" if self.bands else ", no bands"
+        bands = ", bands of rows" if self.bands else ""
         named = "".join(f", {name}={number}" for name, number in sorted(self.algorithms.items()))
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return f"{self.instruction_set}, {threads}, {how}{bands}{named} ({self.decided_by})"
