@@ -290,11 +290,12 @@ class Engine:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Versions of what made the samples."""
+        """Versions of what made the samples, and what was decided about how."""
         return {
             "generator-engine": __version__,
             self.backend: self._backend.version(),
             "numpy": np.__version__,
+            **self._backend.decisions,
         }
 
     @property

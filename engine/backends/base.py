@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -82,6 +83,8 @@ class Backend(Protocol):
     precision: str
     batch_size: int
     notes: tuple[str, ...]
+    # What was decided about how to run, by name, for the record.
+    decisions: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def unavailable(cls) -> str | None:

@@ -10,6 +10,7 @@ import os
 from typing import Self
 
 from engine.backends._native import precision as precisions
+from engine.backends._native import tuning
 from engine.backends._native.choices import default_choices, default_threads
 from engine.backends._native.session import Session
 from engine.backends._native.sizes import default_batch_size
@@ -62,6 +63,9 @@ class NativeBackend(Backend):
             opened, threads, bf16, instruction_set
         )
         choices = default_choices(self.batch_size, threads, bf16, instruction_set)
+        if tuning.wanted():
+            choices = tuning.tuned(opened, artifact.sha256, choices)
+        self.decisions = {"native plan": choices.recorded()}
         self._session = Session(opened, choices)
         # What cannot run shall be told now, so that `auto` can go on.
         self._session.open("decoder", self.spec.modality == "image")

@@ -47,6 +47,13 @@ class Choices:
     algorithms: Mapping[str, int] = field(default_factory=dict)
     decided_by: str = "defaults"
 
+    def recorded(self) -> str:
+        """What manifests keep: without threads and what follows from them, as no bit shows them."""
+        if not self.decided_by.startswith("measured"):
+            return self.decided_by
+        bands = "bands" if self.bands else "no bands"
+        return f"measured: micro-batches of {self.capacity}, {bands}"
+
     def __str__(self) -> str:
         """One line for `explain()` and manifests."""
         how = "all threads share each layer" if self.few else f"micro-batches of {self.capacity}"

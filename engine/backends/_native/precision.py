@@ -78,20 +78,23 @@ def probe(gen: Gen, instruction_set: str, threads: int) -> Evidence:
 
 def _images(gen: Gen, session: Session) -> Images:
     try:
-        made, _ = session.run("decoder", True, _inputs(gen.spec))
+        made, _ = session.run("decoder", True, probe_inputs(gen.spec))
     finally:
         session.close()
     images: Images = made[gen.spec.output.name]
     return images
 
 
-def _inputs(spec: GeneratorSpec) -> dict[str, NDArray[np.float32] | NDArray[np.int64]]:
+def probe_inputs(
+    spec: GeneratorSpec, n: int = _PROBES
+) -> dict[str, NDArray[np.float32] | NDArray[np.int64]]:
+    """Inputs of the decoder for n samples of the probes' seed."""
     feed: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {
-        noise.name: draw(noise, _SEED, 0, _PROBES, index=index)
+        noise.name: draw(noise, _SEED, 0, n, index=index)
         for index, noise in enumerate((spec.latent, *spec.noise))
     }
     if spec.condition is not None:
-        feed[spec.condition.name] = random_labels(len(spec.classes), _SEED, 0, _PROBES)
+        feed[spec.condition.name] = random_labels(len(spec.classes), _SEED, 0, n)
     return feed
 
 
