@@ -30,7 +30,7 @@ def test_values(read: Callable[[str], Any], text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("read", "text"),
     [
-        (types.backend, "torch"),
+        (types.backend, "pytorch"),
         (types.grid, "0x4"),
         (types.grid, "4"),
         (types.shape, "80,"),
