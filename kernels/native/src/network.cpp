@@ -139,7 +139,7 @@ void Network::run_item(const gk_item& item, const MicroBatch& batch, const Argum
 
 void Network::run_workers(int64_t images, const Arguments& arguments) {
   std::atomic<int64_t> next{0};
-  pool_.run([&](int worker) {
+  const auto job = [&](int worker) {
     const Prepared prepared(kernels_);
     Workspace& workspace = workspaces_[worker];
     for (;;) {
@@ -150,7 +150,10 @@ void Network::run_workers(int64_t images, const Arguments& arguments) {
         run_item(item, batch, arguments, workspace.arena.data(), workspace.scratch.data(), 0, 1);
       }
     }
-  });
+  };
+  // One micro-batch is one worker's: nobody else need wake.
+  if (images <= capacity_) return job(0);
+  pool_.run(job);
 }
 
 void Network::run_team(int64_t images, const Arguments& arguments) {
