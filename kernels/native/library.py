@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 VARIABLE = "GENERATOR_KERNELS_LIBRARY"
-INTERFACE_VERSION = 1
+INTERFACE_VERSION = 2
 _NAME = "libgenerator_kernels.dylib" if sys.platform == "darwin" else "libgenerator_kernels.so"
 
 _POINTERS = ctypes.POINTER(ctypes.c_void_p)
@@ -104,9 +104,9 @@ def _load(file: Path) -> ctypes.CDLL:
     if not file.exists():
         raise OSError(f"{file} was not built: install a C++ compiler and install the package again")
     library = ctypes.CDLL(str(file))
+    _check_version(file, library)
     network = ctypes.c_void_p
     signatures = {
-        "gk_interface_version": (ctypes.c_int32, ()),
         "gk_instruction_sets": (ctypes.c_char_p, ()),
         "gk_error": (ctypes.c_char_p, ()),
         "gk_new": (network, (ctypes.POINTER(COptions),)),
@@ -118,16 +118,33 @@ def _load(file: Path) -> ctypes.CDLL:
             ctypes.c_int32,
             (network, ctypes.c_int64, _POINTERS, _POINTERS, ctypes.c_void_p),
         ),
+        "gk_philox": (
+            None,
+            (
+                ctypes.c_uint64,
+                ctypes.c_uint64,
+                ctypes.c_int64,
+                ctypes.c_int64,
+                ctypes.c_uint32,
+                ctypes.c_void_p,
+            ),
+        ),
         "gk_weight_bytes": (ctypes.c_int64, (network,)),
         "gk_workspace_bytes": (ctypes.c_int64, (network,)),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    version = library.gk_interface_version()
+    return library
+
+
+def _check_version(file: Path, library: ctypes.CDLL) -> None:
+    try:
+        version = library.gk_interface_version()
+    except AttributeError as error:
+        raise RuntimeError(f"{file} is another library, not the native kernels") from error
     if version != INTERFACE_VERSION:
         raise RuntimeError(
             f"{file} has interface version {version}, this package needs {INTERFACE_VERSION}: "
             "install the package again"
         )
-    return library

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define GK_INTERFACE_VERSION 1
+#define GK_INTERFACE_VERSION 2
 #define GK_API __attribute__((visibility("default")))
 
 // How the values of a micro-batch of `capacity` images lie in memory. `position` counts the axes
@@ -105,6 +105,10 @@ GK_API int32_t gk_schedule(gk_network* network, const gk_item* items, int32_t co
 // where a stored value is NaN or infinite, else 1.
 GK_API int32_t gk_run(gk_network* network, int64_t images, const void* const* inputs,
                       void* const* outputs, uint8_t* finite);
+
+// Words [samples][blocks][4] of samples start .. start + samples - 1, blocks 0 .. blocks - 1.
+GK_API void gk_philox(uint64_t seed, uint64_t start, int64_t samples, int64_t blocks,
+                      uint32_t stream, uint32_t* words);
 
 // Bytes of packed weights, and of the arena and scratch memory of all workers.
 GK_API int64_t gk_weight_bytes(const gk_network* network);

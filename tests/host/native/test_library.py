@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import platform
 import shutil
@@ -52,6 +53,18 @@ def test_a_missing_library_is_said_with_the_remedy(
     reason = library.unavailable() or ""
     assert str(tmp_path / "none.so") in reason
     assert "C++ compiler" in reason
+
+
+def test_another_library_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = ctypes.util.find_library("m")
+    if name is None:
+        pytest.skip("no libm to try it with")
+    paths = [Path(folder) / name for folder in ("/lib", "/usr/lib", "/lib/x86_64-linux-gnu")]
+    found = [path for path in paths if path.exists()]
+    if not found:
+        pytest.skip(f"{name} is in none of the usual folders")
+    monkeypatch.setenv(library.VARIABLE, str(found[0]))
+    assert "another library" in (library.unavailable() or "")
 
 
 def test_a_file_that_is_no_library_is_a_reason(
