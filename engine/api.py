@@ -42,8 +42,8 @@ class Engine:
         model.
     backend: a name of `engine.backends`, or "auto"; never falls back in silence (`explain()`).
     device, precision: what the backend offers, or "auto".
-    batch_size: samples run at once, fixed for the engine's life. Sample i is always row
-        i mod batch_size of its batch, so on one engine it is the same bits for every n and start.
+    batch_size: samples run at once, fixed for the engine's life. On one engine sample i is the
+        same bits for every n and start.
     threads: CPU threads of the backend.
     arch, arch_args, state_key, classes, input_shape, output_range: for models that do not
         describe themselves (`engine.core.options.LoadOptions`).

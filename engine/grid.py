@@ -1,7 +1,8 @@
 """The fixed grid of batches: sample i is row i mod B of batch i div B, whatever was asked for.
 
-A sample's row, and so its arithmetic, is the same for every n and start. The first and last batch
-of a range are run whole and cut.
+A sample's row, and so its arithmetic, is the same for every n and start. Backends that run whole
+batches alone run the first and last of a range whole, and cut; others (`Capabilities.any_count`)
+have bits that do not depend on the row.
 """
 
 from __future__ import annotations

@@ -45,7 +45,11 @@ def _container_bytes() -> int | None:
     """What is left of a container's limit (cgroup v2), None without one."""
     try:
         limit = int((_CGROUP / "memory.max").read_text())
-        return limit - int((_CGROUP / "memory.current").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+        statistics = (_CGROUP / "memory.stat").read_text().splitlines()
+        cached = (line.split() for line in statistics if line.startswith("inactive_file "))
+        # Files that were written count as used until somebody needs the memory.
+        return limit - used + sum(int(size) for _, size in cached)
     # No such file outside a container, and 'max' where there is no limit.
     except (OSError, ValueError):
         return None

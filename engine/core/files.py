@@ -11,6 +11,17 @@ from pathlib import Path
 from engine.core.errors import OutputError
 
 
+def _umask() -> int:
+    """What new files are denied. It can only be read by setting it, for the whole process."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# Read once, at import: several threads publish files.
+_UMASK = _umask()
+
+
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; rename it to `target` if the block succeeds.
@@ -64,9 +75,7 @@ def sha256(path: str | Path) -> str:
 
 def _publish(temporary: Path, target: Path) -> None:
     # mkstemp makes private files; published ones get what open() would have given them.
-    mask = os.umask(0)
-    os.umask(mask)
-    temporary.chmod(0o666 & ~mask)
+    temporary.chmod(0o666 & ~_UMASK)
     with open(temporary, "rb+") as file:
         os.fsync(file.fileno())
     temporary.replace(target)

@@ -173,9 +173,17 @@ class Network:
             raise self._failure()
         for value in (*inputs, *outputs):
             if value.space != Space.ARENA:
-                elements = value.positions * value.channels
-                self._arguments[value.space][value.offset] = _Argument(_TYPES[value.form], elements)
+                self._describe(value)
         return number
+
+    def _describe(self, value: Value) -> None:
+        described = _Argument(_TYPES[value.form], value.positions * value.channels)
+        known = self._arguments[value.space].setdefault(value.offset, described)
+        if known != described:
+            raise ValueError(
+                f"{value.space.name.lower()} {value.offset} is described as {known} and as "
+                f"{described}"
+            )
 
     def granularity(self, operation: int) -> int:
         """Rows of an operation that go together: items begin and end at multiples, or at the end.

@@ -17,6 +17,8 @@ from kernels.native.network import ACTIVATIONS, Form, geometry_integers
 _FEWEST_NARROW = 8
 # What rows_images keeps in registers; more channels are written as rows and converted.
 _MOST_IMAGE_CHANNELS = 16
+# The phases of a stride, and what a dilation skips, are columns of the image kernels' products.
+_MOST_IMAGE_COLUMNS = 1024
 _MOST_AXES = 3
 # Winograd F(4x4, 2x2) makes four rows of each of the `stride` phases at once; a block of AMX tiles
 # makes two.
@@ -47,7 +49,7 @@ def _layer(
     source, made = operation.inputs[0], operation.outputs[0]
     narrow = draft.narrow if inside >= _FEWEST_NARROW else None
     form = narrow or draft.wide
-    end = draft.end(made) if _writes_images(draft, narrow, out) else None
+    end = draft.end(made) if _writes_images(draft, narrow, geometry, out) else None
     kind, integers, numbers = _kind(operation, draft, narrow, end is not None)
     activation = operation.activation
     rows, input_rows = (
@@ -78,9 +80,11 @@ def _layer(
     )
 
 
-def _writes_images(draft: Draft, narrow: Form | None, out: int) -> bool:
+def _writes_images(draft: Draft, narrow: Form | None, geometry: Geometry, out: int) -> bool:
     """Whether the kind for these forms can write to the caller itself."""
-    return draft.few or (narrow is not None and out <= _MOST_IMAGE_CHANNELS)
+    columns = out * math.prod(geometry.stride) * math.prod(geometry.dilation)
+    narrow_end = out <= _MOST_IMAGE_CHANNELS and columns <= _MOST_IMAGE_COLUMNS
+    return draft.few or (narrow is not None and narrow_end)
 
 
 def _kind(

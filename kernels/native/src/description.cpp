@@ -73,7 +73,32 @@ Geometry Description::geometry() {
   read(geometry.stride, 1);
   read(geometry.padding, 0);
   read(geometry.dilation, 1);
+  check(geometry);
   return geometry;
+}
+
+void Description::check(const Geometry& geometry) const {
+  constexpr int64_t kMost = std::numeric_limits<int>::max();
+  for (const Axes* axes : {&geometry.input, &geometry.output, &geometry.kernel}) {
+    int64_t product = 1;
+    for (const int size : *axes) {
+      if (size != 0 && product > kMost / size) refuse("has too many positions or taps");
+      product *= size;
+    }
+  }
+  // Positions of taps are reckoned in int.
+  for (int axis = 0; axis < 3; ++axis) {
+    const Axes& strided = geometry.transposed ? geometry.input : geometry.output;
+    const int64_t stride = geometry.stride[axis];
+    const int64_t steps = stride * (strided[axis] > 0 ? strided[axis] - 1 : 0);
+    const int64_t span = int64_t{geometry.dilation[axis]} * (geometry.kernel[axis] - 1);
+    const int64_t end = int64_t{geometry.output[axis]} + geometry.padding[axis];
+    if (steps > kMost / 4 || span > kMost / 4 || end > kMost / 4 || stride > kMost / 4) {
+      refuse("reaches too far: stride " + std::to_string(stride) + ", dilation " +
+             std::to_string(geometry.dilation[axis]) + ", padding " +
+             std::to_string(geometry.padding[axis]) + " on axis " + std::to_string(axis));
+    }
+  }
 }
 
 Activation Description::activation() { return static_cast<Activation>(integer(0, 4)); }

@@ -45,6 +45,9 @@ class Description {
   void expect(const gk_value& value, gk_form form, int64_t positions, int64_t channels) const;
 
  private:
+  // Refuses sizes that positions and taps, reckoned in int, cannot hold.
+  void check(const Geometry& geometry) const;
+
   const gk_operation& operation_;
   int next_integer_ = 0;
   int next_number_ = 0;

@@ -26,6 +26,8 @@ T guarded(T failed, Call call) {
     last_error = "out of memory";
   } catch (const std::exception& error) {
     last_error = error.what();
+  } catch (...) {
+    last_error = "failed without a reason";
   }
   return failed;
 }

@@ -5,30 +5,13 @@
 #include <stdexcept>
 #include <string>
 
+#include "place.h"
 #include "processor.h"
 
 namespace gk {
 namespace {
 
 constexpr int kMostValues = 8;
-
-// Bytes of one image of a caller's value.
-int64_t image_bytes(const gk_value& value) {
-  const int64_t elements = value.positions * value.channels;
-  switch (value.form) {
-    case GK_PLAIN:
-    case GK_PLANES:
-      return elements * 4;
-    case GK_PLAIN16:
-      return value.positions * ((value.channels + 31) / 32 * 32) * 2;
-    case GK_INDEX:
-      return elements * 8;
-    case GK_IMAGES:
-      return elements;
-    default:
-      throw std::invalid_argument("lanes and rows live in the arena only");
-  }
-}
 
 // The first image of a micro-batch in a value.
 std::byte* locate(const gk_value& value, std::byte* arena, const void* const* inputs,
@@ -57,19 +40,24 @@ int Network::add(const gk_operation& operation) {
     throw std::invalid_argument(std::string(operation.name) + ": more than " +
                                 std::to_string(kMostValues) + " inputs or outputs");
   }
+  for (int i = 0; i < operation.input_count; ++i) {
+    check_place(operation.inputs[i], capacity_, arena_bytes_);
+  }
+  for (int i = 0; i < operation.output_count; ++i) {
+    check_place(operation.outputs[i], capacity_, arena_bytes_);
+    if (operation.outputs[i].space == GK_INPUT) {
+      throw std::invalid_argument(std::string(operation.name) + " writes to an input");
+    }
+  }
   Step step{make_operation(operation, {kernels_, capacity_}),
             {operation.inputs, operation.inputs + operation.input_count},
             {operation.outputs, operation.outputs + operation.output_count}};
-  for (const auto& values : {step.inputs, step.outputs}) {
-    for (const gk_value& value : values) {
-      if (value.space != GK_ARENA) image_bytes(value);
-    }
-  }
   steps_.push_back(std::move(step));
   return static_cast<int>(steps_.size()) - 1;
 }
 
 void Network::schedule(const gk_item* items, int count) {
+  if (!workspaces_.empty()) throw std::invalid_argument("the network has run; its order stays");
   for (int i = 0; i < count; ++i) {
     const gk_item& item = items[i];
     if (item.operation < 0 || item.operation >= static_cast<int>(steps_.size()) ||

@@ -1,5 +1,5 @@
-// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, 2011), the
-// words of kernels/philox.py.
+// Philox4x32-10, the words of kernels/philox.py (Salmon, Moraes, Dror, Shaw: Parallel random
+// numbers: as easy as 1, 2, 3, 2011).
 
 #include <cstdint>
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kernels.geometry import Geometry
 from kernels.native import library
-from kernels.native.network import Form, Item, Network, Space, Value
+from kernels.native.network import Form, Item, Network, Space, Value, geometry_integers
 
 if library.unavailable():
     pytest.skip(str(library.unavailable()), allow_module_level=True)
@@ -106,3 +107,59 @@ def test_a_closed_network_says_so() -> None:
 def test_bad_options_are_refused(options: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         there_and_back(**options)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Value(Form.LANES, Space.ARENA, 64, 5, 3), "within the arena"),
+        (Value(Form.LANES, Space.ARENA, -64, 5, 3), "lies nowhere"),
+        (Value(Form.LANES, Space.ARENA, 1 << 40, 5, 3), "within the arena"),
+        (Value(Form.LANES, Space.ARENA, 0, 1 << 39, 1 << 39), "too large"),
+        (Value(Form.LANES, Space.ARENA, 0, -5, 3), "no such size"),
+        (Value(Form.LANES, Space.OUTPUT, 0, 5, 3), "arena only"),
+        (Value(Form.PLAIN, Space.INPUT, 0, 5, 3), "writes to an input"),
+    ],
+    ids=["beyond", "before", "far-beyond", "overflow", "negative", "lanes-outside", "input"],
+)
+def test_a_value_that_lies_nowhere_is_refused(value: Value, message: str) -> None:
+    with (
+        Network(32, LANES.bytes(32)) as network,
+        pytest.raises(ValueError, match=message),
+    ):
+        network.add("convert", [SOURCE], [value], integers=[1])
+
+
+def test_lanes_between_vectors_are_refused() -> None:
+    with (
+        Network(32, LANES.bytes(32) + 64) as network,
+        pytest.raises(ValueError, match="multiple of 64"),
+    ):
+        network.add("convert", [SOURCE], [Value(Form.LANES, Space.ARENA, 4, 5, 3)], integers=[1])
+
+
+def test_an_input_of_two_sizes_is_refused() -> None:
+    with there_and_back() as network, pytest.raises(ValueError, match="input 0 is described"):
+        network.add("convert", [Value(Form.PLAIN, Space.INPUT, 0, 5, 2)], [RESULT], integers=[1])
+
+
+def test_the_order_of_a_network_that_has_run_stays() -> None:
+    with there_and_back() as network:
+        x = numbers(1)
+        network.run(1, [x], [np.empty_like(x)])
+        with pytest.raises(ValueError, match="has run"):
+            network.schedule([Item(0, 0, 1)])
+
+
+def test_taps_that_reach_beyond_int_are_refused() -> None:
+    far = Geometry("forward", (10,), (10,), (3,), (1,), (0,), (2**31 - 1,))
+    line = Value(Form.LANES, Space.ARENA, 0, 10, 1)
+    with Network(16, 2 * line.bytes(16)) as network, pytest.raises(ValueError, match="too far"):
+        network.add(
+            "lanes_convolution",
+            [line],
+            [Value(Form.LANES, Space.ARENA, line.bytes(16), 10, 1)],
+            integers=[*geometry_integers(far), 1, 1, 1, 0, 0],
+            numbers=[0.0],
+            arrays=[np.ones(3, np.float32), None],
+        )
