@@ -91,6 +91,7 @@ check: .venv/.dev check-native
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m benchmarks.report benchmarks/results/*.json --check README.md
 
 # Says what the strict build of the library objects to; silent where the install has built it.
 check-native: .venv/.dev

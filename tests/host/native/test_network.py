@@ -139,8 +139,10 @@ def test_lanes_between_vectors_are_refused() -> None:
 
 
 def test_an_input_of_two_sizes_is_refused() -> None:
+    other = Value(Form.PLAIN, Space.INPUT, 0, 5, 2)
+    lanes = Value(Form.LANES, Space.ARENA, 0, 5, 2)
     with there_and_back() as network, pytest.raises(ValueError, match="input 0 is described"):
-        network.add("convert", [Value(Form.PLAIN, Space.INPUT, 0, 5, 2)], [RESULT], integers=[1])
+        network.add("convert", [other], [lanes], integers=[1])
 
 
 def test_the_order_of_a_network_that_has_run_stays() -> None:
