@@ -14,6 +14,7 @@ from engine import Engine, zoo
 from engine.backends import native
 from engine.backends._native import precision
 from engine.backends._native.build import planned_bytes
+from engine.backends.native import INSTRUCTION_SET
 from engine.core.errors import BackendUnavailableError, OptionError
 from engine.program import gen, graph
 from engine.program.graph import Program, Value
@@ -32,7 +33,7 @@ def _built() -> None:
 
 
 def needs_bf16() -> None:
-    best = library.instruction_sets()[-1]
+    best = os.environ.get(INSTRUCTION_SET) or library.instruction_sets()[-1]
     if not precision.can_bf16(best):
         pytest.skip(f"{best} does not multiply bfloat16")
 
