@@ -17,7 +17,8 @@ from engine.core.options import LoadOptions
 Run = Callable[..., Result]
 Start = Callable[..., "subprocess.Popen[str]"]
 
-MANY = 3000
+# So many that a run is stopped in its midst, also where this process comes to look late.
+MANY = 8000
 
 
 def contents(folder: Path) -> dict[str, bytes]:
