@@ -45,6 +45,9 @@ class Engine:
     batch_size: samples run at once, fixed for the engine's life. On one engine sample i is the
         same bits for every n and start.
     threads: CPU threads of the backend.
+    tune: measure for some seconds how this model runs fastest here (backend native: micro-batch,
+        and algorithms of layers; kept per processor and model in the user's cache). None leaves it
+        to the environment variable GENERATOR_TUNE. Backends that do not tune say so in `notes`.
     arch, arch_args, state_key, classes, input_shape, output_range: for models that do not
         describe themselves (`engine.core.options.LoadOptions`).
 
@@ -60,6 +63,7 @@ class Engine:
         precision: str = "auto",
         batch_size: int | None = None,
         threads: int | None = None,
+        tune: bool | None = None,
         arch: str | None = None,
         arch_args: Mapping[str, Any] | None = None,
         state_key: str | None = None,
@@ -73,15 +77,18 @@ class Engine:
             batch_size = inputs.count("batch_size", batch_size, 1)
         if threads is not None:
             threads = inputs.count("threads", threads, 1, _MOST_THREADS)
+        if tune is not None and not isinstance(tune, bool):
+            raise OptionError(f"tune={tune!r} must be True, False or None")
         self.options = LoadOptions(
             arch, arch_args or {}, state_key, classes, input_shape, output_range
         )
         self.artifact: Artifact = open_artifact(zoo.resolve(artifact), self.options)
         self._cleanup = ExitStack()
-        options = BackendOptions(device, precision, batch_size, threads)
+        options = BackendOptions(device, precision, batch_size, threads, tune)
         self._backend, self._reason = backends.open_best(
             self.artifact, backend, options, partial(checkpoint_as_onnx, cleanup=self._cleanup)
         )
+        self._untuned = tune is True and not self._backend.capabilities.tunes
         self._runner = Runner(self._backend)
         self._cleanup.callback(self._runner.close)
         self.spec: GeneratorSpec = self._backend.spec
@@ -301,7 +308,9 @@ class Engine:
     @property
     def notes(self) -> tuple[str, ...]:
         """What had to be assumed about the model, and what the backend wants known."""
-        return self._backend.notes
+        if not self._untuned:
+            return self._backend.notes
+        return (*self._backend.notes, f"tuning: backend {self.backend} does not tune")
 
     def explain(self) -> str:
         """What was opened, on what, and why, as readable lines."""

@@ -28,6 +28,8 @@ class BackendOptions:
     precision: str = "auto"
     batch_size: int | None = None
     threads: int | None = None
+    # Whether to measure how to run; None leaves it to the environment.
+    tune: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Capabilities:
     any_count: it runs any number of rows up to its batch size, each with the bits that it has in
         a whole batch.
     fills_out: `run` and `run_images` take `out=`, a contiguous array for what the decoder makes.
+    tunes: it can measure how to run (`BackendOptions.tune`).
     """
 
     artifacts: tuple[ArtifactKind, ...]
@@ -48,6 +51,7 @@ class Capabilities:
     fused_uint8: bool = False
     any_count: bool = False
     fills_out: bool = False
+    tunes: bool = False
 
 
 @dataclass(frozen=True)

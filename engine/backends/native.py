@@ -45,6 +45,7 @@ class NativeBackend(Backend):
         fused_uint8=True,
         any_count=True,
         fills_out=True,
+        tunes=True,
     )
 
     def __init__(self, artifact: Artifact, options: BackendOptions) -> None:
@@ -63,13 +64,14 @@ class NativeBackend(Backend):
             opened, threads, bf16, instruction_set
         )
         choices = default_choices(self.batch_size, threads, bf16, instruction_set)
-        if tuning.wanted():
-            choices = tuning.tuned(opened, artifact.sha256, choices)
+        if tuning.wanted(options.tune):
+            choices = tuning.tuned(opened, artifact.sha256, choices, self.batch_size)
         self.decisions = {"native plan": choices.recorded()}
         self._session = Session(opened, choices)
         # What cannot run shall be told now, so that `auto` can go on.
         self._session.open("decoder", self.spec.modality == "image")
-        self.notes = tuple(filter(None, (f"native: {choices}", why)))
+        measured = f"tuning: {'; '.join(choices.measured)}" if choices.measured else ""
+        self.notes = tuple(filter(None, (f"native: {choices}", why, measured)))
 
     @classmethod
     def unavailable(cls) -> str | None:

@@ -27,6 +27,7 @@ class EngineOptions:
     precision: str = "auto"
     batch_size: int | None = None
     threads: int | None = None
+    tune: bool | None = None
     arch: str | None = None
     arch_args: Mapping[str, Any] | None = None
     state_key: str | None = None
@@ -39,8 +40,12 @@ class EngineOptions:
         from engine.api import Engine
 
         engine = Engine(artifact, **{item.name: getattr(self, item.name) for item in fields(self)})
-        if engine.spec.inferred and engine.backend != "null":
-            for note in engine.notes:
+        assumed = engine.spec.inferred and engine.backend != "null"
+        for note in engine.notes:
+            if note.startswith("tuning: "):
+                if self.tune:
+                    click.echo(note, err=True)
+            elif assumed:
                 checked = note.startswith("checked: ")
                 click.echo(note if checked else f"assumed: {note}", err=True)
         return engine
@@ -56,6 +61,12 @@ _RUN_OPTIONS = (
         "--batch-size", type=int, help="Samples at once; equal bits need an equal batch size."
     ),
     click.option("--threads", type=int, help="CPU threads of the backend."),
+    click.option(
+        "--tune",
+        is_flag=True,
+        default=None,
+        help="Measure for some seconds what is fastest here; kept for the next time.",
+    ),
 )
 _MODEL_OPTIONS = (
     click.option("--arch", metavar="MODULE:FACTORY", help="Network of a bare state dict."),

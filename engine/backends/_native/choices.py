@@ -21,6 +21,9 @@ _COST_FP32 = {16: 1.18, 32: 1.06, 48: 1.0, 64: 1.19}
 # Eight lanes of AVX2 have half the registers: 16 images are two vectors.
 _COST_NARROW = {16: 1.0, 32: 1.0}
 
+# Of lanes_convolution, as `kernels/native/README.md` numbers them.
+ALGORITHMS = ("mixed", "direct", "Winograd")
+
 _CACHE = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
 _DEFAULT_CACHE_BYTES = 1 << 20
 
@@ -33,8 +36,8 @@ class Choices:
     instruction_set: the best one to use, one of `kernels.native.library.instruction_sets`.
     cache_bytes: second-level cache of a core. bands: whether the last layers run in bands; there it
         cost 3 to 7 % more than it saved, in both precisions, so that it is off.
-    algorithms: of lanes_convolution, by the layer's name.
-    decided_by: what chose, for the record.
+    algorithms: of lanes_convolution, by the layer's name, where it is not the kind's own choice.
+    decided_by: what chose, for the record. measured: what was found on the way, a line each.
     """
 
     few: bool
@@ -46,19 +49,21 @@ class Choices:
     bands: bool = False
     algorithms: Mapping[str, int] = field(default_factory=dict)
     decided_by: str = "defaults"
+    measured: tuple[str, ...] = ()
 
     def recorded(self) -> str:
-        """What manifests keep: without threads and what follows from them, as no bit shows them."""
-        if not self.decided_by.startswith("measured"):
-            return self.decided_by
-        bands = "bands" if self.bands else "no bands"
-        return f"measured: micro-batches of {self.capacity}, {bands}"
+        """What manifests keep: algorithms alone, as bits show nothing else of what is chosen."""
+        return f"measured: {self._named()}" if self.algorithms else "defaults"
+
+    def _named(self) -> str:
+        named = sorted(self.algorithms.items())
+        return ", ".join(f"{name} {ALGORITHMS[number]}" for name, number in named)
 
     def __str__(self) -> str:
         """One line for `explain()` and manifests."""
         how = "all threads share each layer" if self.few else f"micro-batches of {self.capacity}"
         bands = ", bands of rows" if self.bands else ""
-        named = "".join(f", {name}={number}" for name, number in sorted(self.algorithms.items()))
+        named = f", {self._named()}" if self.algorithms else ""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return f"{self.instruction_set}, {threads}, {how}{bands}{named} ({self.decided_by})"
 

@@ -41,10 +41,11 @@ class Session:
         program = self._gen.programs[entry_point]
         given, wanted = tensors(spec, entry_point)
         values = {value.name: value for value in program.outputs}
-        # The image budget speaks of images, so latents stay in float32.
         choices = self.choices
-        if entry_point == "encoder" and choices.bf16:
-            choices = replace(choices, bf16=False)
+        if entry_point == "encoder":
+            # The image budget speaks of images, so latents stay in float32; and what was measured
+            # is of the decoder's layers.
+            choices = replace(choices, bf16=False, algorithms={})
         return make_plan(
             program,
             choices,

@@ -1,123 +1,175 @@
 """An optional short measurement that refines the choices, kept per processor and model.
 
-Off unless the environment variable GENERATOR_TUNE is set. What was found is one small JSON file in
-the user's cache folder, written in one step; one that cannot be read or is of something else is
-measured again. Bits of samples do not depend on what is chosen here.
+Off unless `Engine(tune=True)` or the environment variable GENERATOR_TUNE asks for it. Greedy, one
+thing after the other, each against what stands: size of the micro-batch, bands, algorithms of
+layers. What stands gives way only to what is at least 3 % faster (`duel`).
+
+Bits of samples do not depend on micro-batches and bands. They do on the algorithm of a layer,
+within the same budget of error: manifests name the layers that do not run as by default.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from engine.backends._native.choices import Choices
-from engine.backends._native.precision import probe_inputs
-from engine.backends._native.session import Session
-from engine.core.errors import OutputError
-from engine.core.files import write_text
-from engine.core.version import __version__
+from engine.backends._native import duel, kept
+from engine.backends._native.candidates import Contestant, Decoder, Layer, layers
+from engine.backends._native.choices import ALGORITHMS, Choices
+from engine.backends._native.duel import Gain
+from engine.backends._native.kept import Found
+from engine.backends._native.plan import PlacedStep, Plan
+from engine.core.errors import EngineError, OptionError, OutputError, UnsupportedError
 from engine.program.gen import Gen
 
 VARIABLE = "GENERATOR_TUNE"
+
+# Nothing is begun later than this; a run that is under way ends first.
+BUDGET_S = 8.0
+
 _CAPACITIES = (16, 32, 48, 64)
-_ROUNDS = 5
+_DIRECT, _WINOGRAD = ALGORITHMS.index("direct"), ALGORITHMS.index("Winograd")
 
 
-def wanted() -> bool:
-    """Whether the environment asks for it."""
-    return os.environ.get(VARIABLE, "") not in ("", "0")
+def wanted(asked: bool | None) -> bool:
+    """Whether to measure: as asked, or as the environment says where nobody did."""
+    return os.environ.get(VARIABLE, "") not in ("", "0") if asked is None else asked
 
 
-def tuned(gen: Gen, digest: str, choices: Choices, folder: Path | None = None) -> Choices:
-    """The choices that were fastest here, measured now or before; those for few images as given.
+def tuned(
+    gen: Gen, digest: str, choices: Choices, batch_size: int, folder: Path | None = None
+) -> Choices:
+    """The choices that were fastest here, measured now or before.
 
-    digest: hash of the artifact. folder: where results are kept instead of the user's cache.
+    Those for few images stay as they are. digest: hash of the artifact. folder: where results are
+    kept instead of the user's cache. Nothing that fails here ends the engine: it is told instead.
     """
     if choices.few:
-        return choices
-    key = _key(digest, choices)
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-    file = (folder or _folder()) / f"{name}.json"
-    found = _read(file, key)
-    if found is not None:
-        return replace(choices, **found, decided_by="measured before")
-    best = _measured(gen, choices)
-    found = {"capacity": best.capacity, "bands": best.bands}
+        few = "nothing: batches of fewer than 16 have one way to run"
+        return replace(choices, measured=(few,))
+    of = kept.key(digest, choices, batch_size)
     try:
-        write_text(file, json.dumps({"key": key, "found": found}, indent=1) + "\n")
+        file = kept.file_of(folder, of)
+    # There is no home, and no folder of caches by name.
+    except RuntimeError as error:
+        return _measured(gen, choices, batch_size, f"measured, and not kept: {error}")
+    known = kept.read(file, of)
+    if known is not None:
+        return known.applied(choices, "measured before")
+    best = _measured(gen, choices, batch_size, "measured")
+    if best.decided_by != "measured":
+        return best
+    try:
+        kept.write(file, of, Found.of(best))
     except OutputError as error:
-        return replace(choices, **found, decided_by=f"measured, and not kept: {error}")
-    return replace(choices, **found, decided_by="measured")
+        return replace(best, decided_by=f"measured, and not kept: {error}")
+    return best
 
 
-def _measured(gen: Gen, choices: Choices) -> Choices:
-    """Every candidate in turns; the one with the least median."""
-    candidates = [
-        replace(choices, capacity=capacity, bands=bands)
-        for capacity in _CAPACITIES
-        for bands in (False, True)
-    ]
-    images = max(_CAPACITIES) * choices.threads
-    feed = probe_inputs(gen.spec, images)
-    image = gen.spec.modality == "image"
-    times: list[list[float]] = [[] for _ in candidates]
-    sessions = [Session(gen, candidate) for candidate in candidates]
+def _measured(gen: Gen, choices: Choices, batch_size: int, decided_by: str) -> Choices:
+    contest = _Contest(gen, choices, batch_size)
     try:
-        # The first round packs weights and touches memory.
-        for number in range(_ROUNDS + 1):
-            for kept, session in zip(times, sessions, strict=True):
-                began = time.perf_counter()
-                session.run("decoder", image, feed)
-                if number:
-                    kept.append(time.perf_counter() - began)
-    finally:
-        for session in sessions:
-            session.close()
-    medians = [statistics.median(kept) for kept in times]
-    return candidates[medians.index(min(medians))]
+        contest.run()
+    except (EngineError, MemoryError) as error:
+        # The engine itself will say what is to be done, if it is the default that fails.
+        told = f"defaults, as measuring failed: {error}"
+        return replace(choices, decided_by=told, measured=tuple(contest.told))
+    return replace(contest.best, decided_by=decided_by, measured=tuple(contest.told))
 
 
-def _read(file: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a file of this key says, None if there is none or it is damaged."""
-    try:
-        values = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    match values:
-        case {"key": found, "found": {"capacity": int(capacity), "bands": bool(bands)}} if (
-            found == key and capacity in _CAPACITIES
-        ):
-            return {"capacity": capacity, "bands": bands}
-    return None
+class _Contest:
+    """The best choices so far, and what was found on the way. At most two decoders are open."""
 
+    def __init__(self, gen: Gen, choices: Choices, batch_size: int) -> None:
+        self._gen = gen
+        self._batch_size = batch_size
+        self._deadline_s = time.monotonic() + BUDGET_S
+        self.best = choices
+        self.told: list[str] = []
 
-def _key(digest: str, choices: Choices) -> dict[str, Any]:
-    return {
-        "artifact": digest,
-        "version": __version__,
-        "processor": _processor(),
-        "instruction_set": choices.instruction_set,
-        "bf16": choices.bf16,
-        "threads": choices.threads,
-        "cache_bytes": choices.cache_bytes,
-    }
+    def run(self) -> None:
+        """Try everything in turn, as long as there is time."""
+        most = -(-self._batch_size // 16) * 16
+        for capacity in _CAPACITIES:
+            if capacity != self.best.capacity and capacity <= most:
+                self._try(replace(self.best, capacity=capacity), f"micro-batches of {capacity}")
+        self._try_bands()
+        algorithms = self._faster_layers()
+        if algorithms:
+            named = ", ".join(f"{name} {ALGORITHMS[kind]}" for name, kind in algorithms.items())
+            self._try(replace(self.best, algorithms=algorithms), named)
 
+    def _try(self, challenger: Choices, name: str) -> None:
+        """Take the challenger if it is faster than what stands."""
+        found = self._gain(
+            name,
+            lambda: self._decoder(self.best),
+            lambda: self._decoder(challenger),
+        )
+        if found is not None and found.wins:
+            self.best = challenger
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line for line in lines if line.startswith("model name")), "")
+    def _try_bands(self) -> None:
+        challenger = replace(self.best, bands=True)
+        with self._decoder(challenger) as decoder:
+            banded = decoder.plan().banded
+        if banded:
+            self._try(challenger, "bands of rows")
 
+    def _faster_layers(self) -> dict[str, int]:
+        """The layers that are faster by themselves with another algorithm, and which."""
+        with self._decoder(self.best) as decoder:
+            plan = decoder.plan()
+        found: dict[str, int] = {}
+        for name, placed in layers(plan).items():
+            best = 1.0
+            for algorithm in (_WINOGRAD, _DIRECT):
+                what = f"{name} {ALGORITHMS[algorithm]}"
+                try:
+                    gain = self._layer_gain(what, plan, placed, algorithm)
+                except UnsupportedError:
+                    # Where Winograd cannot be, direct is all there is.
+                    break
+                if gain is not None and gain.wins and gain.median > best:
+                    best, found[name] = gain.median, algorithm
+        return found
 
-def _folder() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "generator-engine" / "native"
+    def _layer_gain(self, what: str, plan: Plan, placed: PlacedStep, algorithm: int) -> Gain | None:
+        return self._gain(
+            f"{what} alone",
+            lambda: Layer(plan, placed, 0),
+            lambda: Layer(plan, placed, algorithm),
+        )
+
+    def _decoder(self, choices: Choices) -> Decoder:
+        return Decoder(self._gen, choices, self._batch_size)
+
+    def _gain(
+        self,
+        name: str,
+        default: Callable[[], Contestant],
+        challenger: Callable[[], Contestant],
+    ) -> Gain | None:
+        """How many times as fast a challenger is, None if that could not be found out."""
+        if time.monotonic() > self._deadline_s:
+            self.told.append(f"{name} was not tried: {BUDGET_S:g} s are over")
+            return None
+        try:
+            with ExitStack() as stack:
+                one = stack.enter_context(default())
+                other = stack.enter_context(challenger())
+                found = duel.gain(one.seconds, other.seconds, self._deadline_s)
+        except UnsupportedError:
+            raise
+        except (OptionError, MemoryError) as error:
+            self.told.append(f"{name} was not tried: {error}"[:200])
+            return None
+        if found is None:
+            self.told.append(f"{name} was not finished: {BUDGET_S:g} s are over")
+        else:
+            self.told.append(f"{name} {found}")
+        return found

@@ -203,3 +203,9 @@ def test_every_command_writes_shards(
     assert result.exit_code == 0, result.stderr
     parts = [np.load(here / f"parts/samples-00000{number}.npy") for number in range(3)]
     assert np.array_equal(np.concatenate(parts), np.load("whole.npy"))
+
+
+def test_tuning_is_told(run: Run, models: dict[str, str], here: Path) -> None:
+    arguments = ("generate", models["gray"], "-n", 2, "-o")
+    assert "tuning: backend null does not tune" in run(*arguments, "a/", "--tune").stderr
+    assert "tuning" not in run(*arguments, "b/").stderr
