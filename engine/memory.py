@@ -7,15 +7,15 @@ from pathlib import Path
 
 from engine.core.errors import OptionError
 from engine.core.units import human_bytes
+from kernels.container import free_bytes
 
-_CGROUP = Path("/sys/fs/cgroup")
 # Asking takes longer than making one image, and a machine without this much could not ask.
 _SURELY_FREE = 1 << 20
 
 
 def available_bytes() -> int | None:
     """Memory that can be used without swapping, None where the system does not tell."""
-    known = [limit for limit in (_system_bytes(), _container_bytes()) if limit is not None]
+    known = [limit for limit in (_system_bytes(), free_bytes()) if limit is not None]
     return min(known, default=None)
 
 
@@ -38,18 +38,4 @@ def _system_bytes() -> int | None:
                 return int(line.split()[1]) * 1024
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
-        return None
-
-
-def _container_bytes() -> int | None:
-    """What is left of a container's limit (cgroup v2), None without one."""
-    try:
-        limit = int((_CGROUP / "memory.max").read_text())
-        used = int((_CGROUP / "memory.current").read_text())
-        statistics = (_CGROUP / "memory.stat").read_text().splitlines()
-        cached = (line.split() for line in statistics if line.startswith("inactive_file "))
-        # Files that were written count as used until somebody needs the memory.
-        return limit - used + sum(int(size) for _, size in cached)
-    # No such file outside a container, and 'max' where there is no limit.
-    except (OSError, ValueError):
         return None

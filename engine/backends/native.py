@@ -11,7 +11,7 @@ from typing import Self
 
 from engine.backends._native import precision as precisions
 from engine.backends._native import tuning
-from engine.backends._native.choices import default_choices, default_threads
+from engine.backends._native.choices import default_choices
 from engine.backends._native.session import Session
 from engine.backends._native.sizes import default_batch_size
 from engine.backends._programs import open_programs
@@ -27,6 +27,7 @@ from engine.core.artifacts import Artifact
 from engine.core.errors import OptionError, UnsupportedError
 from engine.program.gen import Evidence, Gen
 from engine.program.graph import Array
+from kernels.container import processors
 from kernels.native import library
 
 # Names the instruction set to use instead of the best one, for tests and comparisons.
@@ -55,7 +56,7 @@ class NativeBackend(Backend):
         asked = choose_option("precision", options.precision, possible, self.name)
         opened = open_programs(artifact)
         self.spec = opened.spec
-        threads = options.threads or default_threads()
+        threads = options.threads or processors()
         self.precision, why = asked, ""
         if options.precision == "auto":
             self.precision, why = _decided(opened, possible, instruction_set, threads)
@@ -121,7 +122,7 @@ def evidence(gen: Gen) -> Evidence | None:
     if not precisions.can_bf16(instruction_set):
         return None
     try:
-        return precisions.probe(gen, instruction_set, default_threads())
+        return precisions.probe(gen, instruction_set, processors())
     except UnsupportedError:
         return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -40,11 +39,12 @@ _CPU_FLAGS = ("amx_bf16", "amx_int8", "avx512f", "avx512_bf16", "avx2", "fma", "
 def doctor(as_json: bool) -> None:
     """Show which backends run here, and why the others do not."""
     from engine import __version__, backends
+    from kernels.container import processors
     from kernels.native import library
 
     reports = backends.doctor()
     packages = {name: _version(name) for name in _PACKAGES}
-    cpu = {"model": cpu_model(), "cores": _cores(), "flags": list(cpu_flags())}
+    cpu = {"model": cpu_model(), "cores": processors(), "flags": list(cpu_flags())}
     if as_json:
         values = {
             "generator-engine": __version__,
@@ -66,7 +66,7 @@ def doctor(as_json: bool) -> None:
         [
             ("engine", __version__),
             ("python", f"{platform.python_version()} on {platform.platform()}"),
-            ("cpu", f"{cpu_model()}, {_cores()} cores, {flags}"),
+            ("cpu", f"{cpu_model()}, {processors()} cores, {flags}"),
             ("kernels", ", ".join(native_sets()) or f"not usable: {library.unavailable()}"),
             ("packages", ", ".join(f"{name} {found}" for name, found in packages.items() if found)),
             ("missing", ", ".join(name for name, found in packages.items() if not found) or "none"),
@@ -114,12 +114,6 @@ def _cpuinfo(key: str) -> str:
         return ""
     values = (line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == key)
     return next(values, "")
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(distribution: str) -> str | None:

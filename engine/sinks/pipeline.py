@@ -7,12 +7,13 @@ pace, and memory does not grow with their number.
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
+
+from kernels.container import processors
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,8 +29,7 @@ _LOOK_EVERY_S = 0.5
 
 def default_threads() -> int:
     """One for each processor that this process may use, 16 at most."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(_MOST_THREADS, usable or 1)
+    return min(_MOST_THREADS, processors())
 
 
 def ahead_of(item_bytes: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,10 +94,3 @@ def cache_bytes() -> int:
         return int(text[:-1]) * 1024 if text.endswith("K") else int(text)
     except (OSError, ValueError):
         return _DEFAULT_CACHE_BYTES
-
-
-def default_threads() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
