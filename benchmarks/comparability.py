@@ -40,6 +40,14 @@ def changed_versions(a: Results, b: Results) -> list[str]:
     ]
 
 
+def broken(old: Case | None, new: Case | None, name: str) -> str | None:
+    """Why a contestant that was measured in A no longer runs in B, or None: it failed there."""
+    if old is None or new is None or new.skipped or named(old, name) is None:
+        return None
+    contestant = next((one for one in new.contestants if one.name == name), None)
+    return contestant.not_measured if contestant else None
+
+
 def absent(old: Case | None, new: Case | None, name: str) -> str | None:
     """Why a contestant has no figures in both runs, or None."""
     for run, case in (("A", old), ("B", new)):

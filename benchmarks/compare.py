@@ -1,7 +1,7 @@
 """`python -m benchmarks.compare A.json B.json` tells what got slower from A to B, and what not.
 
-Leaves with 1 when something did, with 2 when the files cannot be used. What is compared, and how:
-`benchmarks.verdicts`.
+Leaves with 1 when something did, or no longer runs, with 2 when the files cannot be used. What is
+compared, and how: `benchmarks.verdicts`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def command(a: Path, b: Path, confidence: float, threshold: float, everything: b
         click.echo()
         print_table(rows(shown))
     click.echo("\n" + summary(verdicts))
-    if any(one.outcome == "slower" for one in verdicts):
+    if any(one.outcome in ("slower", "broken") for one in verdicts):
         raise click.exceptions.Exit(1)
 
 

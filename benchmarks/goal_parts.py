@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.layer_suite import LAYERS
-from benchmarks.ratios import Spread, best, headline, matmul_share, named, speedup, timed
+from benchmarks.ratios import Spread, best, flagship, headline, matmul_share, named, speedup, timed
 from benchmarks.results import Case, Contestant, ImageCost, Results
 
 FEWEST_ROUNDS = 13
@@ -62,7 +62,7 @@ def stage(life: str, models: Sequence[str], name: str | None = None) -> Parts:
 
     def figure(case: Case) -> Spread | str:
         yardstick = best(case, "yardstick")
-        ours = named(case, name) if name else best(case, "ours")
+        ours = named(case, name) if name else flagship(case)
         if yardstick is None or ours is None:
             return _why_not(case, name)
         return speedup(ours, yardstick) if name else speedup(yardstick, ours)
@@ -102,7 +102,7 @@ def _parts(
         if isinstance(figure, str):
             yield Part(case.label, reason=figure)
         else:
-            ours = best(case, "ours")
+            ours = flagship(case)
             yield Part(case.label, figure, cost=ours.image_cost if ours else None)
 
 
@@ -125,7 +125,7 @@ def of_peer(case: Case) -> Spread | str:
 
 def of_matmul(case: Case) -> Spread | str:
     """Useful FLOP/s over those of the matrix product, or why there are none."""
-    ours = best(case, "ours")
+    ours = flagship(case)
     share = matmul_share(case, ours) if ours else None
     if share is None:
         return _why_not(case) if ours is None else "no matrix product was timed beside it"

@@ -14,6 +14,7 @@ from benchmarks.network import Array, Network
 from engine.core.spec import GeneratorSpec, Noise, Output
 from engine.program import gen
 from engine.program.graph import Convolution, Program, Value
+from engine.program.values import Layout
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,8 +61,8 @@ def _parameters(layer: Layer) -> tuple[Array, Array]:
 
 def _packed(layer: Layer, weight: Array, bias: Array, path: Path) -> Path:
     axes = tuple(range(2, weight.ndim))
-    given = Value("x", (*layer.size, layer.channels[0]))
-    made = Value("y", (*layer.geometry.output_size, layer.channels[1]))
+    given = _channels_last("x", (*layer.size, layer.channels[0]))
+    made = _channels_last("y", (*layer.geometry.output_size, layer.channels[1]))
     step = Convolution(
         name=layer.name,
         inputs=("x",),
@@ -74,12 +75,17 @@ def _packed(layer: Layer, weight: Array, bias: Array, path: Path) -> Path:
     spec = GeneratorSpec(
         name=layer.name,
         family="layer",
-        latent=Noise((layer.channels[0], *layer.size), name="x"),
-        output=Output((layer.channels[1], *layer.geometry.output_size), layout="", name="y"),
+        latent=Noise(given.shape, name="x"),
+        output=Output(made.shape, layout="", name="y"),
         modality="tensor",
     )
     gen.write(path, gen.Gen(spec, {"decoder": program}))
     return path
+
+
+def _channels_last(name: str, shape: tuple[int, ...]) -> Value:
+    """A value whose tensors lie as the Program has it, so that nothing is moved to call it."""
+    return Value(name, shape, layout=Layout((-1, *shape), tuple(range(1, len(shape) + 1))))
 
 
 def _module(layer: Layer, weight: Array, bias: Array) -> nn.Module:

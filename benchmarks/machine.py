@@ -14,6 +14,9 @@ from engine.backends.base import installed_version, not_installed
 from engine.cli.doctor import cpu_flags, cpu_model
 from engine.core.version import __version__
 
+# Ends the name of a commit where files of the working tree differ from it.
+DIRTY = "-dirty"
+
 _PACKAGES = ("numpy", "torch", "onnxruntime", "openvino", "onnx", "triton", "tensorrt")
 
 
@@ -49,6 +52,17 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def file_system(folder: Path) -> str:
+    """The kind of file system of a folder (ext4, tmpfs), as Linux tells."""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "unknown file system"
+    mounts = {Path(fields[1]): fields[2] for fields in map(str.split, lines)}
+    here = folder.resolve()
+    return next(mounts[place] for place in (here, *here.parents) if place in mounts)
 
 
 def _gpu() -> str | None:

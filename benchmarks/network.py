@@ -23,7 +23,8 @@ Array = NDArray[Any]
 class Network:
     """One network: `.gen` and ONNX files, the PyTorch module, shapes, useful work.
 
-    inputs are the names of the network's arguments in their order, output_shape is [C, *sizes].
+    inputs are the names of the network's arguments in their order, output_shape is [C, *sizes];
+    the `.gen` of a layer takes and gives [*sizes, C].
     images is the ONNX graph that ends in uint8 NHWC; it and value_range are None for layers.
     `bounded` says that its last function (tanh, sigmoid) keeps it in its range.
     """

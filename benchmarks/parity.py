@@ -20,6 +20,7 @@ FP32_STEPS = 1
 # inputs, weights and outputs, far below what a wrong tap would cost.
 MEAN_DB = 45.0
 WORST_DB = 38.0
+MEAN_STEPS = 0.25
 LAYER_ERROR = 2e-2
 NO_KID = "KID was not asked for (--kid)"
 
@@ -104,8 +105,18 @@ def _enforce(verdict: Verdict, largest: float, work: Work) -> None:
                 f"{verdict.error:.2g} of the largest value from the reference; {LAYER_ERROR:g} is "
                 "allowed"
             )
-    elif verdict.cost.psnr_mean_db < MEAN_DB or verdict.cost.psnr_worst_db < WORST_DB:
+    elif not _within_budget(verdict.cost):
+        cost = verdict.cost
         raise WrongResultError(
-            f"PSNR {verdict.cost.psnr_mean_db:.1f} dB, worst {verdict.cost.psnr_worst_db:.1f} dB; "
-            f"the image budget is {MEAN_DB:g} and {WORST_DB:g}"
+            f"PSNR {cost.psnr_mean_db:.1f} dB, worst {cost.psnr_worst_db:.1f} dB, "
+            f"{cost.uint8_difference:.3f} steps of uint8 in the mean; the image budget is "
+            f"{MEAN_DB:g}, {WORST_DB:g} and {MEAN_STEPS:g}"
         )
+
+
+def _within_budget(cost: ImageCost) -> bool:
+    return (
+        cost.psnr_mean_db >= MEAN_DB
+        and cost.psnr_worst_db >= WORST_DB
+        and cost.uint8_difference <= MEAN_STEPS
+    )

@@ -12,7 +12,7 @@ import click
 
 from benchmarks.bench import Bench
 from benchmarks.cases import Preset, cases
-from benchmarks.machine import describe_machine, describe_run
+from benchmarks.machine import DIRTY, describe_machine, describe_run
 from benchmarks.result_files import read, write
 from benchmarks.results import Case, Results
 from benchmarks.summary import summary_lines
@@ -23,11 +23,12 @@ def run(preset: Preset, threads: int, out: Path | None, *, kid: bool, keep: bool
     """Measure a preset; `out` is written after every case, a summary goes to stdout.
 
     keep: cases that `out` has already stay there unless they are measured again. Raises
-    OptionError if they are of another machine, commit or number of threads.
+    OptionError if they are of another machine, commit, preset or number of threads or rounds, or
+    of code that no commit has.
     """
     results = Results(describe_machine(), describe_run(preset, threads), ())
     if keep and out is not None and out.is_file():
-        results = _continued(read(out), results, out)
+        results = continued(read(out), results, out)
     with tempfile.TemporaryDirectory(prefix="generator-engine-bench-") as folder:
         bench = Bench(preset, threads, Path(folder), Progress(), kid)
         for case in cases(preset):
@@ -47,16 +48,24 @@ def merged(results: Results, found: Sequence[Case]) -> Results:
     return dataclasses.replace(results, cases=(*kept, *found))
 
 
-def _continued(old: Results, new: Results, path: Path) -> Results:
+def continued(old: Results, new: Results, path: Path) -> Results:
+    """The results of an earlier run for `new` to go on with. Raises OptionError if it cannot."""
     for what, before, now in (
         ("machine", old.machine, new.machine),
         ("commit", old.run.commit, new.run.commit),
+        ("preset", old.run.preset, new.run.preset),
         ("number of threads", old.run.threads, new.run.threads),
+        ("number of rounds", old.run.rounds, new.run.rounds),
     ):
         if before != now:
             raise OptionError(
                 f"{path}: its cases are of another {what}, {before}; write to a new file"
             )
+    if old.run.commit.endswith(DIRTY):
+        raise OptionError(
+            f"{path}: its cases are of code that was not committed, {old.run.commit}, so nobody "
+            "can tell whether it is the same; commit, and write to a new file"
+        )
     return old
 
 

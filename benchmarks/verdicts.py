@@ -18,6 +18,7 @@ from typing import Literal
 from benchmarks.comparability import (
     Seconds,
     absent,
+    broken,
     changed_versions,
     machine_difference,
     references,
@@ -26,7 +27,7 @@ from benchmarks.comparability import (
 from benchmarks.rank_test import Shift, holm, shift, smallest_p
 from benchmarks.results import Case, Results
 
-Outcome = Literal["faster", "slower", "same within noise", "not comparable"]
+Outcome = Literal["faster", "slower", "broken", "same within noise", "not comparable"]
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,11 @@ def compare(a: Results, b: Results, method: Method) -> list[Verdict]:
             one.name for case in either for one in case.contestants if one.role == "ours"
         )
         for name in names:
+            failed = broken(old, new, name)
             reason = refused or absent(old, new, name)
-            if reason or old is None or new is None:
+            if failed and not refused:
+                found.append(Verdict(either[0].label, name, "broken", failed))
+            elif reason or old is None or new is None:
                 found.append(Verdict(either[0].label, name, "not comparable", reason or ""))
             else:
                 found.append(_compared(old, new, name, use_peers, method))

@@ -23,12 +23,11 @@ _ON_GPU: tuple[Competitor, ...] = (
     Ours("onnxruntime", "onnx"),
     Ours("eager", "onnx"),
 )
-# Kept for the whole run, with what they have compiled.
-_COMPILE, _AHEAD = TorchCompile(), AotInductor()
+# Kept for the whole run, with what torch.compile and AOTInductor have compiled.
 _PEERS: tuple[Competitor, ...] = (
     TorchEager(),
-    _COMPILE,
-    _AHEAD,
+    TorchCompile(),
+    AotInductor(),
     OnnxRuntime(),
     OpenVino("LATENCY"),
     OpenVino("THROUGHPUT"),
@@ -38,9 +37,8 @@ _PEERS: tuple[Competitor, ...] = (
 def competitors(case: ModelCase | LayerCase) -> tuple[Competitor, ...]:
     """The contestants of a case, ours first; a layer by itself runs on the native backend alone."""
     if isinstance(case, LayerCase):
-        peers = tuple(peer for peer in _PEERS if peer is not _AHEAD)
         # Which order of axes a single layer likes best is not known beforehand.
-        return (_NATIVE, TorchEager(channels_last=False), *peers)
+        return (_NATIVE, TorchEager(channels_last=False), *_PEERS)
     if case.device == "cpu":
         return (*_ON_CPU, *_PEERS)
     return (*_ON_GPU, *(peer for peer in _PEERS if not isinstance(peer, OpenVino)))

@@ -36,30 +36,40 @@ def dtype_of(precision: Precision) -> torch.dtype:
 def prepared(
     network: Network, precision: Precision, device: str, channels_last: bool = True
 ) -> nn.Module:
-    """A network's module in a precision, its maps channels last where they have two axes."""
-    import torch
-
+    """A network's module in a precision, its maps channels last where PyTorch has that order."""
     module = copy.deepcopy(network.module()).to(device=device, dtype=dtype_of(precision))
-    if channels_last and len(network.output_shape) == 3:
-        module = module.to(memory_format=torch.channels_last)
+    order = memory_format(len(network.output_shape) + 1) if channels_last else None
+    if order is not None:
+        module = module.to(memory_format=order)
     return module.eval().requires_grad_(False)
 
 
-def tensors(work: Work) -> tuple[Tensor, ...]:
-    """The work's inputs, as they lie in host memory."""
+def memory_format(axes: int) -> torch.memory_format | None:
+    """The order of channels last for tensors of so many axes, or None: PyTorch has two."""
     import torch
 
-    return tuple(torch.from_numpy(array) for array in work.inputs)
+    return {4: torch.channels_last, 5: torch.channels_last_3d}.get(axes)
+
+
+def tensors(work: Work, channels_last: bool = True) -> tuple[Tensor, ...]:
+    """The work's inputs in host memory, channels last where asked for and where there is that."""
+    import torch
+
+    found = [torch.from_numpy(array) for array in work.inputs]
+    formats = [memory_format(value.dim()) if channels_last else None for value in found]
+    return tuple(
+        value.contiguous() if order is None else value.contiguous(memory_format=order)
+        for value, order in zip(found, formats, strict=True)
+    )
 
 
 def empty_result(work: Work, channels_last: bool = True) -> Tensor:
-    """Host memory for the result, touched; maps of two axes channels last."""
+    """Host memory for the result, touched; floats channels last where there is that order."""
     import torch
 
     out = torch.from_numpy(work.empty_result())
-    if channels_last and work.output == "float32" and out.dim() == 4:
-        out = out.to(memory_format=torch.channels_last)
-    return out
+    order = memory_format(out.dim()) if channels_last and work.output == "float32" else None
+    return out if order is None else out.to(memory_format=order)
 
 
 def whole_forward(work: Work) -> nn.Module:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.markdown import table
-from benchmarks.ratios import best, headline, matmul_share, rate, speedup, timed
+from benchmarks.ratios import best, flagship, headline, matmul_share, rate, speedup, timed
 from benchmarks.reporting import tables, words
 from benchmarks.reporting.bundle import Bundle
 from benchmarks.results import Case, Contestant
@@ -70,7 +70,7 @@ def _order(case: Case) -> tuple[str, str, int]:
 
 
 def _model(case: Case) -> tuple[str, ...]:
-    ours, peer = best(case, "ours"), best(case, "peer")
+    ours, peer = flagship(case), best(case, "peer")
     return (
         case.name,
         f"{case.batch:,}",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.ratios import best, intensity, matmul_share
+from benchmarks.ratios import best, flagship, intensity, matmul_share
 from benchmarks.reporting.figures import INK, LINE, MUTED, OURS, PEER, figure, to_svg
 from benchmarks.results import Case, Precision
 
@@ -56,7 +56,7 @@ def roofline(cases: Sequence[Case]) -> str | None:
 
 
 def _point(case: Case) -> _Point | None:
-    ours, peer = best(case, "ours"), best(case, "peer")
+    ours, peer = flagship(case), best(case, "peer")
     share = matmul_share(case, ours) if ours else None
     density = intensity(case)
     if share is None or density is None:

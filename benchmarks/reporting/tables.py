@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.ratios import best, intensity, matmul_share, rate, speedup, spread, timed
+from benchmarks.ratios import best, flagship, intensity, matmul_share, rate, speedup, spread, timed
 from benchmarks.reporting import words
 from benchmarks.reporting.bundle import Bundle
 from benchmarks.results import Case, Contestant
@@ -60,7 +60,7 @@ def cost(one: Contestant) -> tuple[str, str, str]:
 
 
 def layers(cases: Sequence[Case]) -> Table:
-    """The best of ours and the best peer of each layer; the cost of a layer is its error."""
+    """Ours and the best peer of each layer; the cost of a layer is its error."""
     head = (
         *("layer", "n", "precision", "ours", "x best peer", "best peer", "of matmul", "FLOP/byte"),
         *("error", "peer's error", "source"),
@@ -70,7 +70,7 @@ def layers(cases: Sequence[Case]) -> Table:
 
 
 def _layer(case: Case) -> tuple[str, ...]:
-    ours, peer = best(case, "ours"), best(case, "peer")
+    ours, peer = flagship(case), best(case, "peer")
     density = intensity(case)
     return (
         case.name,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.machine import file_system
 from benchmarks.results import Case, Contestant, Role
 from benchmarks.rounds import rotated, seconds_of
 from benchmarks.stages.engines import best_engine
@@ -62,7 +63,10 @@ def measure(bench: Bench, model: str) -> tuple[Case, ...]:
                 save(engine, folder, n, **sink.arguments)
 
         seconds = _rounds(bench, write)
-        settings = f"{engine.backend} {engine.precision}, batches of {engine.batch_size}"
+        settings = (
+            f"{engine.backend} {engine.precision}, batches of {engine.batch_size}, "
+            f"{file_system(bench.folder)}"
+        )
         precision = engine.precision
     contestants = tuple(
         Contestant(sink.name, sink.role, f"{sink.settings}; {settings}", tuple(seconds[sink.name]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,9 @@ from benchmarks.model_networks import checkpoint
 from benchmarks.network import Network, Work
 from benchmarks.result_files import dumps, read, write
 from benchmarks.results import Contestant, Machine, Results, Run
-from benchmarks.run import merged
+from benchmarks.run import continued, merged
 from engine import zoo
-from engine.core.errors import ArtifactError
+from engine.core.errors import ArtifactError, OptionError
 
 NOWHERE = Path("nowhere")
 LAYER = LayerCase(LAYERS[0], "fp32")
@@ -155,6 +156,30 @@ def test_cases_measured_again_take_the_place_of_the_old_ones(
     results = Results(machine, Run("abc", "2026-01-01T00:00:00+00:00", "default", 5, 2), old)
     reasons = {case.name: case.skipped for case in merged(results, new).cases}
     assert reasons == {LAYERS[0].name: "another reason", "dcgan-digits": "torch is missing"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"commit": "def"}, "another commit, abc"),
+        ({"preset": "full"}, "another preset, default"),
+        ({"threads": 1}, "another number of threads, 2"),
+        ({"rounds": 13}, "another number of rounds, 5"),
+        ({"commit": "abc-dirty"}, "code that was not committed, abc-dirty"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else " ".join(value),
+)
+def test_results_of_another_run_are_not_gone_on_with(
+    changes: dict[str, object], reason: str
+) -> None:
+    machine = Machine("cpu", 2, (), 1 << 30, "Linux", ())
+    run = Run("abc", "2026-01-01T00:00:00+00:00", "default", 5, 2)
+    old = Results(machine, run, ())
+    assert continued(old, Results(machine, replace(run, load=3.0), ()), Path("r.json")) is old
+    new = Results(machine, replace(run, **changes), ())
+    before = new if reason.startswith("code") else old
+    with pytest.raises(OptionError, match=reason):
+        continued(before, new, Path("r.json"))
 
 
 def test_results_hold_no_folder_of_this_machine() -> None:

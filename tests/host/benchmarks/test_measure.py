@@ -171,8 +171,17 @@ def test_one_step_of_fp32_is_allowed_and_counted() -> None:
     assert verdict.cost.psnr_mean_db == pytest.approx(48.13, abs=0.01)
 
 
+def near() -> Array:
+    """The right images, one byte in five a step off."""
+    images = right().reshape(-1)
+    images[::5] ^= 1
+    return images.reshape(right().shape)
+
+
 def test_bf16_images_are_held_to_the_image_budget() -> None:
-    check(right() ^ 1, work(precision="bf16"), reference())
+    check(near(), work(precision="bf16"), reference())
+    with pytest.raises(WrongResultError, match=r"PSNR 48.1 dB, .* 1.000 steps of uint8"):
+        check(right() ^ 1, work(precision="bf16"), reference())
     with pytest.raises(WrongResultError, match="PSNR 42"):
         check(right() ^ 2, work(precision="bf16"), reference())
 
@@ -221,13 +230,9 @@ def test_kid_is_that_of_the_winner() -> None:
 
     judge = KidJudge(features, to_uint8(truth(seed=3), (-1.0, 1.0)))
     judged = dataclasses.replace(reference(), judge=judge)
-    (record,), _ = measure(
-        work(precision="bf16"), judged, [Rigged("near", lambda: right() ^ 1)], PRESET, print
-    )
+    (record,), _ = measure(work(precision="bf16"), judged, [Rigged("near", near)], PRESET, print)
     assert record.image_cost is not None
-    assert record.image_cost.kid_change == pytest.approx(
-        judge.kid(right() ^ 1) - judge.kid(right())
-    )
+    assert record.image_cost.kid_change == pytest.approx(judge.kid(near()) - judge.kid(right()))
     assert record.image_cost.kid_reason is None
 
 

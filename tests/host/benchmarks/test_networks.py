@@ -35,7 +35,7 @@ def test_a_layer_is_the_same_as_program_graph_and_module(name: str, tmp_path: Pa
         by_torch = network.module()(torch.from_numpy(x)).numpy()
     (by_onnx,) = ort.InferenceSession(network.onnx).run(None, {"x": np.ascontiguousarray(x)})
     with Engine(network.gen, backend="numpy") as engine:
-        by_program = engine.decode(x)
+        by_program = np.moveaxis(engine.decode(np.moveaxis(x, 1, -1)), -1, 1)
     assert by_torch.shape == (layer.batch, *network.output_shape)
     np.testing.assert_allclose(by_onnx, by_torch, atol=2e-5)
     np.testing.assert_allclose(by_program, by_torch, atol=2e-5)

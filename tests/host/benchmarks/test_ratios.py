@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import ratios
@@ -48,6 +50,15 @@ def test_best_is_by_median_and_never_unmeasured() -> None:
     assert ratios.best(CASE, "yardstick") is None
     assert ratios.headline(CASE) == (FAST, SLOW, ratios.Spread(2.5, 3.0, 3.5))
     assert ratios.named(CASE, "openvino") is None
+
+
+def test_a_wrapper_around_a_peer_never_stands_for_us() -> None:
+    wrapper = Contestant("Engine onnxruntime", "ours", "", (0.5, 1.0, 2.0))
+    case = replace(CASE, contestants=(FAST, wrapper, SLOW))
+    assert ratios.best(case, "ours") is wrapper
+    assert ratios.flagship(case) is FAST
+    assert ratios.headline(case) == (FAST, SLOW, ratios.Spread(2.5, 3.0, 3.5))
+    assert ratios.flagship(replace(CASE, contestants=(ABSENT, SLOW))) is None
 
 
 def test_rounds_of_other_lengths_cannot_be_paired() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.bench import Bench
 from benchmarks.cases import PRESETS, StageCase
+from benchmarks.network import Work
 from benchmarks.results import Case
 from benchmarks.stages import cold_process, copying, encoding, to_disk
 
@@ -80,8 +81,12 @@ def test_sinks_are_held_against_sampling_and_leave_nothing(
     assert not (bench.folder / "sinks").exists()
 
 
-def test_processes_that_fail_say_why() -> None:
-    assert cold_process._failure("import sys") is None
-    assert cold_process._failure("raise ValueError('too cold')") == "ValueError: too cold"
-    assert cold_process._failure("raise SystemExit(3)") == "exit code 3"
+def test_processes_that_fail_say_why(tmp_path: Path) -> None:
+    work = Work(None, (), "fp32", "uint8", 1, tmp_path)  # type: ignore[arg-type]
+    for program, reason in (
+        ("import sys", None),
+        ("raise ValueError('too cold')", "ValueError: too cold"),
+        ("raise SystemExit(3)", "exit code 3"),
+    ):
+        assert cold_process._failure(program, None, work) == reason
     assert cold_process.start("import sys; print(sys.argv[1])", "given").stdout == "given\n"

@@ -127,7 +127,12 @@ def test_a_contestant_that_failed_is_named() -> None:
     failed = Contestant("native", "ours", "", not_measured="parity lost")
     bad = replace(good, contestants=(failed, *good.contestants[1:]))
     (verdict,) = compare(results(good), results(bad), METHOD)
-    assert verdict.reason == "not measured in B: parity lost"
+    assert (verdict.outcome, verdict.reason) == ("broken", "parity lost")
+    (verdict,) = compare(results(bad), results(good), METHOD)
+    assert (verdict.outcome, verdict.reason) == (
+        "not comparable",
+        "not measured in A: parity lost",
+    )
 
 
 def test_peers_of_another_version_or_setting_are_no_references() -> None:
@@ -154,6 +159,11 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "1 same within noise" in capsys.readouterr().out
     assert invoke(tmp_path / "a.json", tmp_path / "slow.json") == 1
     assert "slower" in capsys.readouterr().out
+    failed = Contestant("native", "ours", "", not_measured="wrong result")
+    broken = replace(case(1), contestants=(failed, *case(1).contestants[1:]))
+    write(tmp_path / "broken.json", results(broken))
+    assert invoke(tmp_path / "a.json", tmp_path / "broken.json") == 1
+    assert "1 broken" in capsys.readouterr().out
     (tmp_path / "b.json").write_text("{}")
     assert invoke(tmp_path / "a.json", tmp_path / "b.json") == 2
     assert capsys.readouterr().err.startswith("error: ")
