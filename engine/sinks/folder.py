@@ -42,7 +42,9 @@ def earlier_run(path: Path, manifest: Manifest, resume: bool) -> Manifest | None
     earlier = read_manifest(path / FOLDER_MANIFEST)
     example = next(numbered(path), None)
     if example is None:
-        # A manifest alone is what a run left that made nothing.
+        # A manifest alone is what a run left that made nothing whole.
+        if earlier is not None:
+            _remove_leftovers(path)
         return None
     if earlier is None:
         raise OptionError(
@@ -58,7 +60,11 @@ def earlier_run(path: Path, manifest: Manifest, resume: bool) -> Manifest | None
             f"{path} holds a run with other settings ({'; '.join(differences)}); "
             "resume with the same ones or choose an empty folder"
         )
+    _remove_leftovers(path)
+    return earlier
+
+
+def _remove_leftovers(path: Path) -> None:
     for item in path.iterdir():
         if _LEFTOVER.fullmatch(item.name):
             item.unlink(missing_ok=True)
-    return earlier

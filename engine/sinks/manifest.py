@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from engine.core.files import write_text
 MANIFEST_FORMAT = "generator-manifest"
 MANIFEST_VERSION = 2
 FOLDER_MANIFEST = "manifest.json"
+
+# Characters of a value that is shown as a whole.
+_SHOWN_WHOLE = 60
 
 # What a run does to files, not what decides its samples.
 _PROGRESS_FIELDS = ("complete", "files")
@@ -77,9 +80,9 @@ class Manifest:
     def differences(self, other: Manifest) -> list[str]:
         """Settings that decide the samples and are not the same, as 'seed: 0, now 1'."""
         return [
-            f"{name}: {_show(mine)}, now {_show(theirs)}"
+            difference
             for name, mine, theirs in zip(*_settings(self, other), strict=True)
-            if mine != theirs
+            for difference in _differences(name, mine, theirs)
         ]
 
     def to_json(self) -> str:
@@ -149,6 +152,26 @@ def _present(record: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not None}
 
 
+def _differences(name: str, mine: Any, theirs: Any) -> Iterator[str]:
+    """What is not the same; of what is too long to be shown, the parts that are not."""
+    if mine == theirs:
+        return
+    whole = max(len(_dumps(mine)), len(_dumps(theirs))) <= _SHOWN_WHOLE
+    if not whole and isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+        for key in sorted({*mine, *theirs}):
+            yield from _differences(f"{name}.{key}", mine.get(key), theirs.get(key))
+    elif not whole and isinstance(mine, tuple) and isinstance(theirs, tuple):
+        pairs = enumerate(zip(mine, theirs, strict=False))
+        place = next((place for place, (one, other) in pairs if one != other), None)
+        if place is None:
+            yield f"{name}: {_show(mine)}, now {_show(theirs)}"
+        else:
+            yield f"{name}[{place}]: {_show(mine[place])}, now {_show(theirs[place])}"
+    else:
+        yield f"{name}: {_show(mine)}, now {_show(theirs)}"
+
+
 def _show(value: Any) -> str:
-    text = json.dumps(value, default=list)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    text = _dumps(value)
+    is_long = isinstance(value, tuple) and len(text) > _SHOWN_WHOLE
+    return f"{len(value)} values" if is_long else text

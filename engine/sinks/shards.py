@@ -8,6 +8,7 @@ its recorded shards, whenever it is stopped.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from engine.core.errors import OutputError
@@ -26,6 +27,9 @@ from engine.sinks.shard_plan import (
     shard_size_for,
 )
 from engine.sinks.space import check_folder, check_space
+
+# With so many shards one more may stand in the folder that the manifest does not know yet.
+_RECORDS_A_WAIT = 64
 
 
 class ShardFolder:
@@ -47,6 +51,7 @@ class ShardFolder:
         self._manifest = manifest.replace(complete=False, files=(), shard_size=size)
         earlier = earlier_run(path, self._manifest, resume)
         self._records = {} if earlier is None else self._whole(earlier)
+        self._unsaid = 0
         check_space(path, format.least_bytes(manifest.n - self.kept))
         check_folder(path)
 
@@ -77,12 +82,19 @@ class ShardFolder:
         return finished
 
     def record(self, number: int, record: FileRecord) -> None:
-        """Say in the manifest that a shard is whole."""
-        self._records[number] = record
-        self.begin()
+        """A shard is whole: say so in the manifest, at once or with a few more.
 
-    def begin(self) -> None:
+        Each time the manifest is written as a whole; so of many shards, one in so many is waited
+        for, and a run that is killed makes as many again.
+        """
+        self._records[number] = record
+        self._unsaid += 1
+        if self._unsaid > len(self._records) // _RECORDS_A_WAIT:
+            self.say()
+
+    def say(self) -> None:
         """Write the manifest as far as the run has come."""
+        self._unsaid = 0
         write_manifest(self.path / FOLDER_MANIFEST, self._manifest.replace(files=self._sorted()))
 
     def _sorted(self) -> tuple[FileRecord, ...]:
@@ -122,6 +134,10 @@ class _Writer:
             self._shard.drop()
         if kind is None:
             self._wait()
+        elif self._begun:
+            # What stopped the run is what is to be told.
+            with suppress(OutputError):
+                self._folder.say()
 
     def write(self, packed: Packed) -> None:
         """Add a block. Raises OutputError, also that of the shard before."""
@@ -142,7 +158,7 @@ class _Writer:
         folder = self._folder
         if not self._begun:
             folder.path.mkdir(parents=True, exist_ok=True)
-            folder.begin()
+            folder.say()
             self._begun = True
         samples = folder.plan.samples_of(number)
         self._shard = ShardFile(folder.shard_path(number), folder.format, samples)

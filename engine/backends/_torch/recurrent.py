@@ -19,7 +19,7 @@ def recurrent(
     op: Recurrent, put: Callable[[NDArray[Any]], Tensor], x: Tensor, *states: Tensor
 ) -> tuple[Tensor, ...]:
     """All hidden states [batch, time, hidden], then the last states [batch, hidden]."""
-    cell = _lstm(op, put) if op.cell == "lstm" else _gru(op, put)
+    cell = _lstm(op, put) if op.cell == "lstm" else gru(op, put)
     zero = x.new_zeros(len(x), op.recurrent.shape[0])
     h, c = (*states, zero, zero)[:2]
     given = x @ put(op.weight) + put(op.bias)
@@ -45,7 +45,8 @@ def _lstm(op: Recurrent, put: Callable[[NDArray[Any]], Tensor]) -> Cell:
     return step
 
 
-def _gru(op: Recurrent, put: Callable[[NDArray[Any]], Tensor]) -> Cell:
+def gru(op: Recurrent, put: Callable[[NDArray[Any]], Tensor]) -> Cell:
+    """A GRU of either form, reset before or after the product; c is passed on."""
     size = op.recurrent.shape[0]
     weight, bias = put(op.recurrent), put(op.recurrent_bias)
     gates, new = slice(0, 2 * size), slice(2 * size, 3 * size)

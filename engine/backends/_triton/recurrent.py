@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from engine.backends._torch.recurrent import gru
 from engine.backends._triton.context import DTYPES, Context, Runner
 from engine.program.graph import Recurrent
 from engine.program.plan import Step
@@ -64,19 +65,12 @@ def _fused(operation: Recurrent, context: Context) -> Cell:
 
 
 def _reset_first(operation: Recurrent, context: Context) -> Cell:
-    """n = tanh(x W_n + b_n + (r h) R_n + q_n), in float32."""
-    size = operation.recurrent.shape[0]
-    weight, recurrent_weight = context.put(operation.weight), context.put(operation.recurrent)
-    bias, recurrent_bias = context.put(operation.bias), context.put(operation.recurrent_bias)
-    gates = slice(0, 2 * size)
-    new = slice(2 * size, 3 * size)
+    """The GRU of the torch backend, in float32."""
+    weight, bias = context.put(operation.weight), context.put(operation.bias)
+    cell = gru(operation, context.put)
 
     def step(x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        given, wide = x.float() @ weight + bias, h.float()
-        both = given[:, gates] + wide @ recurrent_weight[:, gates] + recurrent_bias[gates]
-        z, r = both.sigmoid().chunk(2, -1)
-        own = (r * wide) @ recurrent_weight[:, new] + recurrent_bias[new]
-        n = (given[:, new] + own).tanh()
-        return ((1 - z) * n + z * wide).to(h.dtype), c
+        made, _ = cell(x.float() @ weight + bias, h.float(), c)
+        return made.to(h.dtype), c
 
     return step

@@ -14,18 +14,11 @@ from engine.sinks import encoders
 from engine.sinks.coding import plan_coding
 from engine.sinks.image_folder import ImageFolder
 from engine.sinks.manifest import Manifest, read_manifest, write_manifest
+from tests.cases import sinks
+from tests.cases.sinks import contents, numbered
 
-MANIFEST = Manifest(
-    artifact="m.onnx",
-    sha256="00",
-    backend="null",
-    device="cpu",
-    precision="fp32",
-    batch_size=4,
-    n=10,
-    shape=(4, 4, 1),
-    start=3,
-)
+MANIFEST = sinks.MANIFEST.replace(start=3)
+make = numbered(4, 4, 1)
 PNG = plan_coding("png")
 
 
@@ -36,19 +29,8 @@ def folder(
     return ImageFolder(path, manifest, coding, encoders.choose(coding, "pillow").encode, resume)
 
 
-def make(run: range) -> Iterator[np.ndarray]:
-    """Sample i is filled with i; batches of 4."""
-    for first in range(run.start, run.stop, 4):
-        indices = np.arange(first, min(first + 4, run.stop), dtype=np.uint8)
-        yield np.broadcast_to(indices.reshape(-1, 1, 1, 1), (len(indices), 4, 4, 1))
-
-
 def twice(run: range) -> np.ndarray:
     return np.arange(run.start, run.stop) * 2
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {item.name: item.read_bytes() for item in path.iterdir() if item.is_file()}
 
 
 def test_files_are_named_by_sample_and_hashed_together(tmp_path: Path) -> None:

@@ -48,9 +48,29 @@ def test_differences_name_the_settings_and_both_values() -> None:
     ]
 
 
-def test_a_long_list_of_labels_is_shortened() -> None:
-    (line,) = MANIFEST.differences(MANIFEST.replace(labels=tuple(range(1000))))
-    assert len(line) < 100
+@pytest.mark.parametrize(
+    ("mine", "theirs", "told"),
+    [
+        (tuple(range(1000)), (*range(999), 7), "labels[999]: 999, now 7"),
+        (tuple(range(1000)), tuple(range(1001)), "labels: 1000 values, now 1001 values"),
+        ((0, 1), tuple(range(1000)), "labels: [0, 1], now 1000 values"),
+        ("random", tuple(range(1000)), 'labels: "random", now 1000 values'),
+    ],
+    ids=["one label", "more labels", "few labels", "random"],
+)
+def test_of_long_lists_what_differs_is_told(mine: object, theirs: object, told: str) -> None:
+    assert MANIFEST.replace(labels=mine).differences(MANIFEST.replace(labels=theirs)) == [told]
+
+
+def test_of_long_records_what_differs_is_told_whole() -> None:
+    versions = {"generator-engine": "1.0", "native": "3 (amx)", "numpy": "2.0", "native plan": "x"}
+    plan = "measured: " + ", ".join(f"layer_{number} direct" for number in range(9))
+    one = MANIFEST.replace(versions=versions)
+    other = MANIFEST.replace(versions={**versions, "native plan": plan} | {"torch": "2.13"})
+    assert one.differences(other) == [
+        f'versions.native plan: "x", now "{plan}"',
+        'versions.torch: null, now "2.13"',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,7 @@ from PIL import Image
 
 from engine.core.errors import OptionError
 from engine.sinks.png import check_image_shape, encode_png
-
-
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+from tests.cases.sinks import noise
 
 
 @pytest.mark.parametrize(

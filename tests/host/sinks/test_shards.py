@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,41 +11,22 @@ import numpy as np
 import pytest
 
 from engine.core.errors import NumericalError, OptionError, OutputError
-from engine.sinks import shard_file
-from engine.sinks.manifest import FileRecord, Manifest, read_manifest
+from engine.sinks import shard_file, shards
+from engine.sinks.manifest import FileRecord, Manifest, read_manifest, write_manifest
 from engine.sinks.npy_shards import NpyShards
 from engine.sinks.shard_plan import shard_size_for
 from engine.sinks.shards import ShardFolder
+from tests.cases import sinks
+from tests.cases.sinks import contents, numbered
 
 SHAPE = (3, 2, 1)
-MANIFEST = Manifest(
-    artifact="m.onnx",
-    sha256="00",
-    backend="null",
-    device="cpu",
-    precision="fp32",
-    batch_size=4,
-    n=23,
-    shape=SHAPE,
-    start=5,
-    shard_size=6,
-)
+MANIFEST = sinks.MANIFEST.replace(n=23, shape=SHAPE, start=5, shard_size=6)
+make = numbered(*SHAPE)
 NAMES = [f"samples-{number:06d}.npy" for number in range(4)]
 
 
 def folder(path: Path, manifest: Manifest = MANIFEST, resume: bool = False) -> ShardFolder:
     return ShardFolder(path, manifest, NpyShards(manifest.shape, manifest.dtype), resume)
-
-
-def make(run: range) -> Iterator[np.ndarray]:
-    """Sample i is filled with i; batches of 4."""
-    for first in range(run.start, run.stop, 4):
-        indices = np.arange(first, min(first + 4, run.stop), dtype=np.uint8)
-        yield np.broadcast_to(indices.reshape(-1, 1, 1, 1), (len(indices), *SHAPE))
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {item.name: item.read_bytes() for item in path.iterdir()}
 
 
 def test_shards_are_arrays_that_can_be_mapped(tmp_path: Path) -> None:
@@ -237,3 +219,55 @@ def test_an_empty_shard_is_refused() -> None:
 def test_records_survive_the_manifest(tmp_path: Path) -> None:
     record = FileRecord(NAMES[0], "ab", 5, 6)
     assert Manifest.from_json(MANIFEST.replace(files=(record,)).to_json()).files == (record,)
+
+
+def test_what_a_first_shard_that_was_killed_left_is_removed(tmp_path: Path) -> None:
+    folder(tmp_path).say()
+    for leftover in (f".{NAMES[0]}.123.tmp", ".manifest.json.x_1.tmp.json"):
+        (tmp_path / leftover).write_bytes(b"leftover")
+    (tmp_path / ".mine.tmp").write_bytes(b"not ours")
+    folder(tmp_path).write(make)
+    expected = [".mine.tmp", "index.json", "manifest.json", *NAMES]
+    assert sorted(contents(tmp_path)) == expected
+
+
+def test_a_folder_without_a_manifest_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / f".{NAMES[0]}.123.tmp").write_bytes(b"of another run, perhaps")
+    folder(tmp_path).write(make)
+    assert f".{NAMES[0]}.123.tmp" in contents(tmp_path)
+
+
+def test_many_small_shards_write_few_manifests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = 0
+
+    def counted(path: Path, manifest: Manifest) -> None:
+        nonlocal lines
+        lines += len(manifest.files)
+        write_manifest(path, manifest)
+
+    monkeypatch.setattr(shards, "write_manifest", counted)
+    many = MANIFEST.replace(n=200, shard_size=1, start=0)
+    written = folder(tmp_path, many).write(make)
+    assert len(written.files) == 200
+    # As a whole after each shard they would be 20,000.
+    assert lines < 11_000
+    assert read_manifest(tmp_path / "manifest.json") == written
+
+
+def test_a_stop_among_many_small_shards_loses_none(tmp_path: Path) -> None:
+    def broken(run: range) -> Iterator[np.ndarray]:
+        for number, batch in enumerate(make(run)):
+            if number == 40:
+                while not (tmp_path / "samples-000150.npy").exists():
+                    time.sleep(0.01)
+                raise KeyboardInterrupt
+            yield batch
+
+    many = MANIFEST.replace(n=200, shard_size=1, start=0)
+    with pytest.raises(KeyboardInterrupt):
+        folder(tmp_path, many).write(broken)
+    there = len(list(tmp_path.glob("samples-*.npy")))
+    assert there > 150
+    assert folder(tmp_path, many, resume=True).kept == there

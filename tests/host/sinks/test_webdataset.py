@@ -15,22 +15,12 @@ from engine.sinks.coding import plan_coding
 from engine.sinks.manifest import Manifest
 from engine.sinks.shards import ShardFolder
 from engine.sinks.webdataset import WebDataset, npy_encoder
+from tests.cases import sinks
 
 SHAPE = (6, 4, 3)
-MANIFEST = Manifest(
-    artifact="m.onnx",
-    sha256="00",
-    backend="null",
-    device="cpu",
-    precision="fp32",
-    batch_size=4,
-    n=150,
-    shape=SHAPE,
-    start=7,
-    shard_size=70,
-)
+MANIFEST = sinks.MANIFEST.replace(n=150, shape=SHAPE, start=7, shard_size=70)
 NAMES = [f"samples-{number:06d}.tar" for number in range(3)]
-IMAGES = np.random.default_rng(0).integers(0, 256, (157, *SHAPE), np.uint8)
+IMAGES = sinks.noise(157, *SHAPE)
 
 
 def make(run: range) -> Iterator[np.ndarray]:

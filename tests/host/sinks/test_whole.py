@@ -2,16 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from engine.sinks import encoders
 from engine.sinks.coding import plan_coding
 from engine.sinks.whole import is_whole_image
-
-
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+from tests.cases.sinks import noise
 
 
 @pytest.mark.parametrize("format", ["png", "jpg", "webp"])
