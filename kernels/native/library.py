@@ -13,10 +13,13 @@ import sys
 from pathlib import Path
 
 VARIABLE = "GENERATOR_KERNELS_LIBRARY"
-INTERFACE_VERSION = 2
+INTERFACE_VERSION = 3
 _NAME = "libgenerator_kernels.dylib" if sys.platform == "darwin" else "libgenerator_kernels.so"
 
 _POINTERS = ctypes.POINTER(ctypes.c_void_p)
+# gk_task and gk_parallel.
+CTask = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
+CParallel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, CTask, ctypes.c_void_p)
 
 
 class CValue(ctypes.Structure):
@@ -70,6 +73,8 @@ class COptions(ctypes.Structure):
         ("team", ctypes.c_int32),
         ("arena_bytes", ctypes.c_int64),
         ("instruction_set", ctypes.c_char_p),
+        ("parallel", CParallel),
+        ("context", ctypes.c_void_p),
     )
 
 

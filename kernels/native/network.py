@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kernels.geometry import Geometry
 from kernels.native.library import CItem, COperation, COptions, CValue, load
+from kernels.native.parallel import Lent, Parallel
 
 Array = NDArray[Any]
 
@@ -113,8 +114,9 @@ class Network:
     """Operations on micro-batches of `capacity` images.
 
     team: all threads share each operation of one micro-batch, else each owns whole micro-batches.
-    instruction_set: the best one to use; None is the best of the processor. Raises ValueError,
-    MemoryError, and what `kernels.native.library.load` raises.
+    instruction_set: the one to use; None is the best of the processor. parallel: runs the tasks of
+    as many workers as there are `threads`; None takes threads of the network's own. Raises
+    ValueError, MemoryError, and what `kernels.native.library.load` raises.
     """
 
     def __init__(
@@ -125,15 +127,19 @@ class Network:
         threads: int | None = None,
         team: bool = False,
         instruction_set: str | None = None,
+        parallel: Parallel | None = None,
     ) -> None:
         self._library = load()
         self.threads = threads or len(os.sched_getaffinity(0))
+        # As long as the network, which calls it.
+        self._lent = Lent(parallel)
         options = COptions(
             capacity,
             self.threads,
             int(team),
             arena_bytes,
             instruction_set.encode() if instruction_set else None,
+            self._lent.callback,
         )
         self._handle: int | None = self._library.gk_new(ctypes.byref(options))
         if not self._handle:
@@ -207,7 +213,7 @@ class Network:
         """Run on arrays [images, ...] of the types of their values; outputs are overwritten.
 
         Gives [images]: whether all stored numbers of an image were finite. Raises ValueError for an
-        array that is not contiguous or not what was described.
+        array that is not contiguous or not what was described, and what `parallel` raises.
         """
         finite = np.empty(images, np.bool_)
         status = self._library.gk_run(
@@ -217,6 +223,9 @@ class Network:
             self._pointers(Space.OUTPUT, outputs, images),
             finite.ctypes.data,
         )
+        failure = self._lent.failure()
+        if failure is not None:
+            raise failure
         if status < 0:
             raise self._failure()
         return finite

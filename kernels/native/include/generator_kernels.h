@@ -1,11 +1,14 @@
 // The C interface of the native kernels: networks of fused operations on a CPU, many images at once.
 //
 // A network is made empty, given its operations one by one, given an order of work, and run. Values
-// are named by where they lie (gk_value): in the arena of the worker that runs a micro-batch, or in
-// the caller's memory. A network is immutable once it has run, and may then be run from any thread;
-// it has threads of its own, which a forked child makes anew. There is no other state.
+// are named by where they lie (gk_value): in the arena of a worker, which runs a micro-batch, or in
+// the caller's memory. One thread makes a network; from its first run on it takes no operation and
+// no other order, and may be run from any thread: runs of one network wait for each other. Its
+// threads are the caller's (gk_parallel) or its own, which a forked child makes anew. Besides, a
+// process has a message for each thread, and a count of its forks.
 //
-// Functions that return int give 0 or more, or -1 with a message in gk_error.
+// Functions that return int give 0 or more, or -1 with a message in gk_error. So they do for whatever
+// a description says; that pointers lead to as much memory as they should is the caller's promise.
 
 #ifndef GENERATOR_KERNELS_H
 #define GENERATOR_KERNELS_H
@@ -16,7 +19,7 @@
 extern "C" {
 #endif
 
-#define GK_INTERFACE_VERSION 2
+#define GK_INTERFACE_VERSION 3
 #define GK_API __attribute__((visibility("default")))
 
 // How the values of a micro-batch of `capacity` images lie in memory. `position` counts the axes
@@ -68,12 +71,22 @@ typedef struct {
   int32_t end;
 } gk_item;
 
+// The caller's threads. Calls task(job, i) once for each i in 0 .. tasks - 1, on any threads, as many
+// at a time as it likes, and returns when all these calls have. A task is a worker: it takes
+// micro-batches, or parts of operations, until none is left, so that tasks that begin late, or one
+// after the other, are fine. gk_run holds the network meanwhile: a thread that tasks need must not
+// wait in gk_run of the same network.
+typedef void (*gk_task)(void* job, int32_t task);
+typedef void (*gk_parallel)(void* context, int32_t tasks, gk_task task, void* job);
+
 typedef struct {
   int32_t capacity;  // images of a micro-batch
-  int32_t threads;
-  int32_t team;  // 0: each worker owns whole micro-batches; 1: all share each operation
+  int32_t threads;   // workers, each with memory of its own
+  int32_t team;      // 0: each worker owns whole micro-batches; 1: all share each operation
   int64_t arena_bytes;
-  const char* instruction_set;  // at most this one ("avx2"); null is the best of the processor
+  const char* instruction_set;  // this one ("avx2"); null is the best of the processor
+  gk_parallel parallel;         // null: the network has threads of its own
+  void* context;                // of `parallel`
 } gk_options;
 
 typedef struct gk_network gk_network;
@@ -84,7 +97,7 @@ GK_API int32_t gk_interface_version(void);
 // Instruction sets that this library has and this processor runs, best last, separated by blanks.
 GK_API const char* gk_instruction_sets(void);
 
-// Message of the last failure on this thread.
+// Message of the last failure on this thread; it may be cut off at a thousand letters.
 GK_API const char* gk_error(void);
 
 // A network without operations, or null.
@@ -110,7 +123,7 @@ GK_API int32_t gk_run(gk_network* network, int64_t images, const void* const* in
 GK_API void gk_philox(uint64_t seed, uint64_t start, int64_t samples, int64_t blocks,
                       uint32_t stream, uint32_t* words);
 
-// Bytes of packed weights, and of the arena and scratch memory of all workers.
+// Bytes of packed weights, and of the arena and scratch memory of all workers; -1 without a network.
 GK_API int64_t gk_weight_bytes(const gk_network* network);
 GK_API int64_t gk_workspace_bytes(const gk_network* network);
 

@@ -1,12 +1,41 @@
 #include "description.h"
 
+#include <initializer_list>
 #include <limits>
 #include <stdexcept>
 
+#include "limits.h"
+
 namespace gk {
+namespace {
+
+constexpr int64_t kMostFloats = kMostBytes / sizeof(float);
+
+}  // namespace
+
+Description::Description(const gk_operation& operation) : operation_(operation) {
+  if (!operation.kind) throw std::invalid_argument("an operation has no kind");
+  const auto check_list = [&](const void* list, int32_t count, const char* what) {
+    if (count < 0) refuse("has " + std::to_string(count) + " " + what);
+    if (count > 0 && !list) refuse(std::string("its ") + what + " are a null pointer");
+  };
+  check_list(operation.inputs, operation.input_count, "inputs");
+  check_list(operation.outputs, operation.output_count, "outputs");
+  check_list(operation.integers, operation.integer_count, "integers");
+  check_list(operation.numbers, operation.number_count, "numbers");
+  check_list(operation.arrays, operation.array_count, "arrays");
+  check_list(operation.array_sizes, operation.array_count, "sizes of arrays");
+  for (int i = 0; i < operation.array_count; ++i) {
+    const int64_t size = operation.array_sizes[i];
+    if (operation.arrays[i] && (size < 0 || size > kMostFloats)) {
+      refuse("array " + std::to_string(i) + " has " + std::to_string(size) + " floats");
+    }
+  }
+}
 
 void Description::refuse(const std::string& why) const {
-  throw std::invalid_argument(std::string(operation_.name) + " (" + operation_.kind + "): " + why);
+  const std::string name = operation_.name ? operation_.name : "an operation";
+  throw std::invalid_argument(name + " (" + operation_.kind + "): " + why);
 }
 
 const gk_value& Description::input(int i) const {
@@ -80,12 +109,12 @@ Geometry Description::geometry() {
 void Description::check(const Geometry& geometry) const {
   constexpr int64_t kMost = std::numeric_limits<int>::max();
   for (const Axes* axes : {&geometry.input, &geometry.output, &geometry.kernel}) {
-    int64_t product = 1;
-    for (const int size : *axes) {
-      if (size != 0 && product > kMost / size) refuse("has too many positions or taps");
-      product *= size;
+    const int64_t pairs = int64_t{(*axes)[0]} * (*axes)[1];
+    if (multiplied(pairs, (*axes)[2]) > kMost || pairs > kMost) {
+      refuse("has too many positions or taps");
     }
   }
+  check_planned(geometry.positions_out());
   // Positions of taps are reckoned in int.
   for (int axis = 0; axis < 3; ++axis) {
     const Axes& strided = geometry.transposed ? geometry.input : geometry.output;
@@ -93,7 +122,8 @@ void Description::check(const Geometry& geometry) const {
     const int64_t steps = stride * (strided[axis] > 0 ? strided[axis] - 1 : 0);
     const int64_t span = int64_t{geometry.dilation[axis]} * (geometry.kernel[axis] - 1);
     const int64_t end = int64_t{geometry.output[axis]} + geometry.padding[axis];
-    if (steps > kMost / 4 || span > kMost / 4 || end > kMost / 4 || stride > kMost / 4) {
+    if (steps > kMost / 4 || span > kMost / 4 || end > kMost / 4 || stride > kMost / 4 ||
+        multiplied(geometry.kernel[axis], geometry.output[axis]) > kMostPairs) {
       refuse("reaches too far: stride " + std::to_string(stride) + ", dilation " +
              std::to_string(geometry.dilation[axis]) + ", padding " +
              std::to_string(geometry.padding[axis]) + " on axis " + std::to_string(axis));
@@ -113,12 +143,27 @@ void Description::finish() const {
 void Description::expect(const gk_value& value, gk_form form, int64_t positions,
                          int64_t channels) const {
   if (value.form != form) refuse("a value has form " + std::to_string(value.form));
-  if ((positions > 0 && value.positions != positions) ||
-      (channels > 0 && value.channels != channels)) {
+  const auto said = [](int64_t size) { return size == kAny ? "any" : std::to_string(size); };
+  if ((positions != kAny && value.positions != positions) ||
+      (channels != kAny && value.channels != channels)) {
     refuse("a value has " + std::to_string(value.positions) + " positions and " +
-           std::to_string(value.channels) + " channels, not " + std::to_string(positions) +
-           " and " + std::to_string(channels));
+           std::to_string(value.channels) + " channels, not " + said(positions) + " and " +
+           said(channels));
   }
+}
+
+void Description::check_packed(int64_t packed, int64_t floats) const {
+  // What one float in a block of 32 x 32 takes; where there are few it does not matter.
+  constexpr int64_t kMostTimes = 1024;
+  constexpr int64_t kFew = int64_t{1} << 24;
+  if (packed <= kFew || packed / kMostTimes <= floats) return;
+  refuse("would pack " + std::to_string(floats) + " weights into " + std::to_string(packed));
+}
+
+void Description::check_planned(int64_t places) const {
+  if (places <= kMostPlanned) return;
+  refuse("would list " + std::to_string(places) + " places, more than " +
+         std::to_string(kMostPlanned));
 }
 
 }  // namespace gk

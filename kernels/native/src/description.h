@@ -19,7 +19,8 @@ struct Floats {
 // Reads integers, numbers and arrays in turn; finish() refuses what is left over.
 class Description {
  public:
-  explicit Description(const gk_operation& operation) : operation_(operation) {}
+  // Refuses counts below zero, and lists that are not there.
+  explicit Description(const gk_operation& operation);
 
   const gk_value& input(int i) const;
   const gk_value& output(int i) const;
@@ -41,11 +42,17 @@ class Description {
   void finish() const;
 
   [[noreturn]] void refuse(const std::string& why) const;
-  // Refuses unless the value has this form and, where positive, these sizes.
+  // Refuses unless the value has this form and these sizes; kAny is any size.
+  static constexpr int64_t kAny = -1;
   void expect(const gk_value& value, gk_form form, int64_t positions, int64_t channels) const;
+  // Refuses to list more places (kMostPlanned) than an operation may.
+  void check_planned(int64_t places) const;
+  // Refuses to pack so few floats into so many, as only absurd sizes make.
+  void check_packed(int64_t packed, int64_t floats) const;
 
  private:
-  // Refuses sizes that positions and taps, reckoned in int, cannot hold.
+  // Refuses sizes that positions and taps, reckoned in int, cannot hold, or that take too long to
+  // list.
   void check(const Geometry& geometry) const;
 
   const gk_operation& operation_;

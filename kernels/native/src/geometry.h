@@ -3,7 +3,10 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <vector>
+
+#include "limits.h"
 
 namespace gk {
 
@@ -29,6 +32,10 @@ struct Geometry {
   int positions_in() const { return input[0] * input[1] * input[2]; }
   int positions_out() const { return output[0] * output[1] * output[2]; }
   int taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+  // Floats of [*kernel, depth, out].
+  int64_t weights(int depth, int out) const {
+    return multiplied(int64_t{depth} * out, taps());
+  }
   // The outermost axis that the convolution really has.
   int outermost() const { return rank == 0 ? 2 : 3 - rank; }
   // Taps and inputs that meet one output position along an axis, taps rising.

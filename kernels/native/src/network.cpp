@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
+#include "borrowed.h"
+#include "limits.h"
 #include "place.h"
 #include "processor.h"
 
@@ -12,6 +15,8 @@ namespace gk {
 namespace {
 
 constexpr int kMostValues = 8;
+// Steps that a team counts at a time; each takes a few bytes.
+constexpr size_t kMostSteps = 1 << 16;
 
 // The first image of a micro-batch in a value.
 std::byte* locate(const gk_value& value, std::byte* arena, const void* const* inputs,
@@ -29,35 +34,44 @@ Network::Network(const gk_options& options)
       capacity_(options.capacity),
       team_(options.team != 0),
       arena_bytes_(options.arena_bytes),
+      parallel_(options.parallel),
+      context_(options.context),
       pool_(options.threads) {
-  if (capacity_ < 1) throw std::invalid_argument("capacity must be at least 1");
-  if (arena_bytes_ < 0) throw std::invalid_argument("arena_bytes must be at least 0");
+  if (capacity_ < 1 || capacity_ > kMostCapacity) {
+    throw std::invalid_argument("capacity must be 1 .. " + std::to_string(kMostCapacity));
+  }
+  if (arena_bytes_ < 0 || arena_bytes_ > kMostBytes) {
+    throw std::invalid_argument("arena_bytes must be 0 .. " + std::to_string(kMostBytes));
+  }
 }
 
 int Network::add(const gk_operation& operation) {
   if (!workspaces_.empty()) throw std::invalid_argument("the network has run; it cannot grow");
+  const Description description(operation);
   if (operation.input_count > kMostValues || operation.output_count > kMostValues) {
-    throw std::invalid_argument(std::string(operation.name) + ": more than " +
-                                std::to_string(kMostValues) + " inputs or outputs");
+    description.refuse("more than " + std::to_string(kMostValues) + " inputs or outputs");
   }
   for (int i = 0; i < operation.input_count; ++i) {
     check_place(operation.inputs[i], capacity_, arena_bytes_);
   }
   for (int i = 0; i < operation.output_count; ++i) {
     check_place(operation.outputs[i], capacity_, arena_bytes_);
-    if (operation.outputs[i].space == GK_INPUT) {
-      throw std::invalid_argument(std::string(operation.name) + " writes to an input");
-    }
+    if (operation.outputs[i].space == GK_INPUT) description.refuse("writes to an input");
   }
   Step step{make_operation(operation, {kernels_, capacity_}),
             {operation.inputs, operation.inputs + operation.input_count},
-            {operation.outputs, operation.outputs + operation.output_count}};
+            {operation.outputs, operation.outputs + operation.output_count},
+            true};
+  for (const gk_value& value : step.outputs) step.empty &= value.positions * value.channels == 0;
   steps_.push_back(std::move(step));
   return static_cast<int>(steps_.size()) - 1;
 }
 
 void Network::schedule(const gk_item* items, int count) {
   if (!workspaces_.empty()) throw std::invalid_argument("the network has run; its order stays");
+  if (count < 0 || (count > 0 && !items)) {
+    throw std::invalid_argument("the order has " + std::to_string(count) + " items, or none");
+  }
   for (int i = 0; i < count; ++i) {
     const gk_item& item = items[i];
     if (item.operation < 0 || item.operation >= static_cast<int>(steps_.size()) ||
@@ -76,13 +90,9 @@ void Network::schedule(const gk_item* items, int count) {
 }
 
 void Network::prepare() {
-  if (items_.empty()) {
-    std::vector<gk_item> items;
-    for (size_t i = 0; i < steps_.size(); ++i) {
-      items.push_back({static_cast<int32_t>(i), 0, steps_[i].operation->rows()});
-    }
-    // At once: a process that is forked meanwhile begins again.
-    items_ = std::move(items);
+  std::vector<gk_item> items = items_;
+  for (size_t i = 0; items_.empty() && i < steps_.size(); ++i) {
+    items.push_back({static_cast<int32_t>(i), 0, steps_[i].operation->rows()});
   }
   size_t scratch = 0;
   for (const Step& step : steps_) scratch = std::max(scratch, step.operation->scratch_bytes());
@@ -92,15 +102,43 @@ void Network::prepare() {
     if (i == 0 || !team_) made[i].arena = Buffer<std::byte>(arena_bytes_);
     made[i].scratch = Buffer<std::byte>(scratch);
   }
+  // At the end: where memory is short nothing has changed, and a process that is forked meanwhile
+  // begins again.
+  items_ = std::move(items);
   workspaces_ = std::move(made);
+}
+
+void Network::check_run(int64_t images, const Arguments& arguments) const {
+  if (images < 0 || images > kMostBytes) {
+    throw std::invalid_argument(std::to_string(images) + " images");
+  }
+  if (images == 0) return;
+  if (!arguments.finite) throw std::invalid_argument("finite is a null pointer");
+  const auto check = [&](const gk_value& value) {
+    if (value.space == GK_ARENA) return;
+    const bool input = value.space == GK_INPUT;
+    const bool there = input ? arguments.inputs && arguments.inputs[value.offset]
+                             : arguments.outputs && arguments.outputs[value.offset];
+    const int64_t bytes = image_bytes(value);
+    const std::string name = (input ? "input " : "output ") + std::to_string(value.offset);
+    if (!there && bytes > 0) throw std::invalid_argument(name + " is a null pointer");
+    if (bytes > 0 && images > std::numeric_limits<int64_t>::max() / bytes) {
+      throw std::invalid_argument(name + " of " + std::to_string(images) + " images is too large");
+    }
+  };
+  for (const Step& step : steps_) {
+    for (const gk_value& value : step.inputs) check(value);
+    for (const gk_value& value : step.outputs) check(value);
+  }
 }
 
 void Network::run(int64_t images, const void* const* inputs, void* const* outputs,
                   uint8_t* finite) {
+  const Arguments arguments{inputs, outputs, finite};
+  check_run(images, arguments);
   const auto lock = pool_.lock();
   if (workspaces_.empty()) prepare();
   std::fill(finite, finite + images, uint8_t{1});
-  const Arguments arguments{inputs, outputs, finite};
   if (team_) {
     run_team(images, arguments);
   } else {
@@ -111,6 +149,7 @@ void Network::run(int64_t images, const void* const* inputs, void* const* output
 void Network::run_item(const gk_item& item, const MicroBatch& batch, const Arguments& arguments,
                        std::byte* arena, std::byte* scratch, int part, int parts) const {
   const Step& step = steps_[item.operation];
+  if (step.empty) return;
   const void* inputs[kMostValues];
   void* outputs[kMostValues];
   for (size_t i = 0; i < step.inputs.size(); ++i) {
@@ -141,27 +180,39 @@ void Network::run_workers(int64_t images, const Arguments& arguments) {
   };
   // One micro-batch is one worker's: nobody else need wake.
   if (images <= capacity_) return job(0);
-  pool_.run(job);
+  const int64_t batches = (images - 1) / capacity_ + 1;
+  run_together(static_cast<int>(std::min<int64_t>(pool_.size(), batches)), job);
+}
+
+void Network::run_together(int workers, const std::function<void(int)>& job) {
+  // Those of the pool beyond `workers` find nothing to do.
+  parallel_ ? run_borrowed(parallel_, context_, workers, job) : pool_.run(job);
 }
 
 void Network::run_team(int64_t images, const Arguments& arguments) {
-  const int64_t batches = (images + capacity_ - 1) / capacity_;
-  Steps steps(static_cast<size_t>(batches) * items_.size());
-  pool_.run([&](int worker) {
-    try {
-      run_member(images, arguments, steps, worker);
-    } catch (...) {
-      steps.abandon();
-      throw;
-    }
-  });
+  if (items_.empty()) return;
+  const size_t together = std::max<size_t>(kMostSteps / items_.size(), 1);
+  const int64_t span = static_cast<int64_t>(together) * capacity_;
+  for (int64_t first = 0; first < images; first += std::min(span, images - first)) {
+    const int64_t last = first + std::min(span, images - first);
+    Steps steps(static_cast<size_t>((last - first - 1) / capacity_ + 1) * items_.size());
+    run_together(pool_.size(), [&](int worker) {
+      try {
+        run_member(first, last, arguments, steps, worker);
+      } catch (...) {
+        steps.abandon();
+        throw;
+      }
+    });
+  }
 }
 
-void Network::run_member(int64_t images, const Arguments& arguments, Steps& steps, int worker) {
+void Network::run_member(int64_t first, int64_t last, const Arguments& arguments, Steps& steps,
+                         int worker) {
   const Prepared prepared(kernels_);
   size_t step = 0;
-  for (int64_t first = 0; first < images; first += capacity_) {
-    const MicroBatch batch{first, static_cast<int>(std::min<int64_t>(capacity_, images - first))};
+  for (; first < last; first += capacity_) {
+    const MicroBatch batch{first, static_cast<int>(std::min<int64_t>(capacity_, last - first))};
     for (const gk_item& item : items_) {
       const int parts = steps_[item.operation].operation->divisible() ? pool_.size() : 1;
       const auto run_part = [&](int part) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -30,6 +31,7 @@ class Network {
     std::unique_ptr<Operation> operation;
     std::vector<gk_value> inputs;
     std::vector<gk_value> outputs;
+    bool empty;  // no output has an element
   };
   // One micro-batch: its first image, and how many there are.
   struct MicroBatch {
@@ -48,16 +50,23 @@ class Network {
   };
 
   void prepare();
+  void check_run(int64_t images, const Arguments& arguments) const;
+  // Calls job(0) .. job(workers - 1), on the caller's threads if it lends some.
+  void run_together(int workers, const std::function<void(int)>& job);
   void run_item(const gk_item& item, const MicroBatch& batch, const Arguments& arguments,
                 std::byte* arena, std::byte* scratch, int part, int parts) const;
   void run_workers(int64_t images, const Arguments& arguments);
   void run_team(int64_t images, const Arguments& arguments);
-  void run_member(int64_t images, const Arguments& arguments, Steps& steps, int worker);
+  // Images first .. last - 1.
+  void run_member(int64_t first, int64_t last, const Arguments& arguments, Steps& steps,
+                  int worker);
 
   const Kernels& kernels_;
   const int capacity_;
   const bool team_;
   const int64_t arena_bytes_;
+  const gk_parallel parallel_;
+  void* const context_;
   std::vector<Step> steps_;
   std::vector<gk_item> items_;
   std::vector<Workspace> workspaces_;

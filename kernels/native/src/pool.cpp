@@ -1,13 +1,15 @@
 #include "pool.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <exception>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "limits.h"
+#include "process.h"
 
 namespace gk {
 namespace {
@@ -68,16 +70,18 @@ void Pool::Crew::call(const std::function<void(int)>& called, int worker) noexce
 }
 
 Pool::Pool(int size) : size_(size) {
-  if (size < 1) throw std::invalid_argument("threads must be at least 1");
+  if (size < 1 || size > kMostThreads) {
+    throw std::invalid_argument("threads must be 1 .. " + std::to_string(kMostThreads));
+  }
 }
 
 Pool::~Pool() {
   // Another process's threads cannot be joined, and its locks may be held: they are left alone.
-  if (owner_.load() != getpid()) crew_.release();
+  if (owner_.load() != this_process()) crew_.release();
 }
 
 Pool::Crew& Pool::crew() {
-  const int64_t process = getpid();
+  const int64_t process = this_process();
   int64_t owner = owner_.load();
   while (owner != process) {
     if (owner == -process) {

@@ -37,7 +37,7 @@ class Pool {
   Crew& crew();
 
   const int size_;
-  // The process whose crew it is; negative while that process makes it.
+  // this_process() whose crew it is; negative while that process makes it.
   std::atomic<int64_t> owner_{0};
   std::unique_ptr<Crew> crew_;
 };

@@ -1,6 +1,9 @@
 #include "shape.h"
 
+#include <algorithm>
 #include <limits>
+
+#include "limits.h"
 
 namespace gk {
 
@@ -16,8 +19,10 @@ Sizes read_sizes(Description& description, size_t count, int64_t least) {
 }
 
 int64_t product(const Sizes& sizes) {
+  // Nothing is nothing, however large the rest.
+  if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) return 0;
   int64_t all = 1;
-  for (const int64_t size : sizes) all *= size;
+  for (const int64_t size : sizes) all = multiplied(all, size);
   return all;
 }
 
@@ -26,7 +31,7 @@ Sizes strides_of(const Sizes& sizes) {
   int64_t stride = 1;
   for (size_t axis = sizes.size(); axis-- > 0;) {
     strides[axis] = stride;
-    stride *= sizes[axis];
+    stride = multiplied(stride, sizes[axis]);
   }
   return strides;
 }

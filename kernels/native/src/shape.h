@@ -15,6 +15,7 @@ using Sizes = std::vector<int64_t>;
 Sizes read_shape(Description& description);
 // As many numbers, each at least `least`.
 Sizes read_sizes(Description& description, size_t count, int64_t least);
+// The largest number where it is beyond that.
 int64_t product(const Sizes& sizes);
 // Elements from one index to the next along each axis.
 Sizes strides_of(const Sizes& sizes);

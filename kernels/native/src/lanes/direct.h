@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "description.h"
 #include "lanes/axis.h"
 #include "lanes/layer.h"
 #include "memory.h"
@@ -17,9 +18,10 @@ namespace gk::lanes {
 class Direct {
  public:
   // Computes the phases (first outputs along each axis) that `others` do not; all if it is empty.
-  // shift: [out_channels] or null.
+  // shift: [out_channels] or null. Refuses weights that grow absurdly when they are packed.
   using Phases = std::function<bool(int z, int y, int x)>;
-  Direct(const Layer& layer, const float* shift, const LaneKernels& kernels, const Phases& others);
+  Direct(const Description& description, const Layer& layer, const float* shift,
+         const LaneKernels& kernels, const Phases& others);
 
   void run(const Work& work) const;
   size_t scratch_bytes() const;

@@ -18,8 +18,8 @@ int members_wanted(int columns) {
 
 }  // namespace
 
-Direct::Direct(const Layer& layer, const float* shift, const LaneKernels& kernels,
-               const Phases& others)
+Direct::Direct(const Description& description, const Layer& layer, const float* shift,
+               const LaneKernels& kernels, const Phases& others)
     : kernels_(kernels),
       layer_(layer),
       depthwise_(layer.groups > 1 && layer.depth() == 1 && layer.width() == 1) {
@@ -36,6 +36,13 @@ Direct::Direct(const Layer& layer, const float* shift, const LaneKernels& kernel
     most_members_ *= members;
     most_terms_ *= static_cast<int>(reads);
   }
+  int64_t packed = int64_t{layer.depth()} * layer.out_channels;
+  for (const Axis& axis : axes_) {
+    int64_t members = 0;
+    for (const std::vector<int>& key : axis.keys) members += static_cast<int64_t>(key.size());
+    packed = multiplied(packed, members);
+  }
+  description.check_packed(packed, layer.geometry.weights(layer.depth(), layer.out_channels));
   find_classes(others);
   pack_weights(layer);
   pack_shift(shift);
@@ -44,7 +51,9 @@ Direct::Direct(const Layer& layer, const float* shift, const LaneKernels& kernel
 
 void Direct::find_classes(const Phases& others) {
   const Geometry& geometry = layer_.geometry;
-  panels_.assign(axes_[0].keys.size() * axes_[1].keys.size() * axes_[2].keys.size(), -1);
+  // Without other phases all keys are met: to find them would take long where taps are many.
+  panels_.assign(axes_[0].keys.size() * axes_[1].keys.size() * axes_[2].keys.size(),
+                 others ? -1 : 0);
   for (const auto& z : axes_[0].classes) {
     for (const auto& y : axes_[1].classes) {
       for (const auto& x : axes_[2].classes) {
@@ -53,6 +62,7 @@ void Direct::find_classes(const Phases& others) {
           continue;
         }
         classes_.push_back({&z, &y, &x});
+        if (!others) continue;
         for (const Read& a : z[0].reads) {
           for (const Read& b : y[0].reads) {
             for (const Read& c : x[0].reads) panels_[panel_place(a.key, b.key, c.key)] = 0;

@@ -2,10 +2,10 @@
 // activation, algorithm (0 best, 1 direct, 2 Winograd); number alpha; arrays weight, shift or none.
 
 #include <algorithm>
-#include <limits>
 
 #include "lanes/direct.h"
 #include "lanes/winograd.h"
+#include "limits.h"
 #include "registry.h"
 
 namespace gk {
@@ -14,14 +14,13 @@ namespace {
 class LanesConvolution final : public Operation {
  public:
   LanesConvolution(Description& description, const Target& target) {
-    constexpr int kMost = std::numeric_limits<int>::max();
     const gk_value& input = description.input(0);
     const gk_value& output = description.output(0);
     lanes::Layer layer{};
     layer.geometry = description.geometry();
-    layer.in_channels = description.integer(1, kMost);
-    layer.out_channels = description.integer(1, kMost);
-    layer.groups = description.integer(1, kMost);
+    layer.in_channels = description.integer(1, kMostChannels);
+    layer.out_channels = description.integer(1, kMostChannels);
+    layer.groups = description.integer(1, kMostChannels);
     layer.activation = description.activation();
     layer.alpha = static_cast<float>(description.number());
     layer.capacity = target.capacity;
@@ -30,15 +29,15 @@ class LanesConvolution final : public Operation {
       description.refuse("groups do not divide the channels");
     }
     if (target.capacity % kLaneStep) description.refuse("capacity is not a multiple of 16");
+    description.check_planned(input.positions);
     if (layer.geometry.rank == 0) treat_positions_as_axis(layer.geometry, input.positions);
-    description.expect(input, GK_LANES, 0, layer.in_channels);
-    description.expect(output, GK_LANES, 0, layer.out_channels);
+    description.expect(input, GK_LANES, Description::kAny, layer.in_channels);
+    description.expect(output, GK_LANES, Description::kAny, layer.out_channels);
     if (input.positions != layer.geometry.positions_in() ||
         output.positions != layer.geometry.positions_out()) {
       description.refuse("a value has not as many positions as the geometry");
     }
-    layer.weight = description.array(static_cast<int64_t>(layer.geometry.taps()) * layer.depth() *
-                                     layer.out_channels);
+    layer.weight = description.array(layer.geometry.weights(layer.depth(), layer.out_channels));
     const float* shift = description.optional_array(layer.out_channels);
     rows_ = layer.geometry.output[layer.geometry.outermost()];
     const LaneKernels& kernels = target.kernels.lanes;
@@ -56,7 +55,7 @@ class LanesConvolution final : public Operation {
     }
     lanes::Direct::Phases taken;
     if (winograd_) taken = [&](int z, int y, int x) { return winograd_->takes(z, y, x); };
-    direct_ = std::make_unique<lanes::Direct>(layer, shift, kernels, taken);
+    direct_ = std::make_unique<lanes::Direct>(description, layer, shift, kernels, taken);
   }
 
   void run(const Work& work) const override {

@@ -9,7 +9,8 @@ namespace {
 
 constexpr int kOutputs = 4;
 
-int round_up(int a, int b) { return (a + b - 1) / b; }
+// Rounded up.
+int divide(int a, int b) { return (a + b - 1) / b; }
 
 }  // namespace
 
@@ -60,8 +61,8 @@ void Winograd::run_combination(const Work& work, const Combination& combination,
   const Side& side = combination.sides[outermost];
   const int rows = side.phase.stride * side.outputs();
   const int before = side.transformed ? 0 : side.phase.first;
-  begin[outermost] = round_up(std::max(0, work.begin - before), rows);
-  end[outermost] = std::min(end[outermost], round_up(std::max(0, work.end - before), rows));
+  begin[outermost] = divide(std::max(0, work.begin - before), rows);
+  end[outermost] = std::min(end[outermost], divide(std::max(0, work.end - before), rows));
   const int lane_blocks = LaneBlocks(kernels_, work.images).count();
   Box box{};
   lay_out(combination, work.scratch, box);

@@ -15,7 +15,9 @@ Buffer<float> keep(const float* numbers, int64_t count) {
 Map::Map(Description& description, const Target& target, Forms forms)
     : kernels_(target.kernels.maps),
       output_(description.output(0)),
-      rows_(read_rows(description, elements(output_))) {
+      // Blocks of channels are not cut.
+      rows_(read_rows(description,
+                      is_bfloat16(output_) ? output_.positions : elements(output_))) {
   check_forms(description, target, forms);
 }
 

@@ -8,8 +8,9 @@ Embedding::Embedding(Description& description, const Target& target)
     : kernels_(target.kernels.moves), lanes_(description.output(0).form == GK_LANES) {
   const gk_value& labels = description.input(0);
   const gk_value& output = description.output(0);
-  description.expect(labels, GK_INDEX, 0, 0);
-  description.expect(output, lanes_ ? GK_LANES : GK_PLAIN, 0, 0);
+  description.expect(labels, GK_INDEX, Description::kAny, Description::kAny);
+  description.expect(output, lanes_ ? GK_LANES : GK_PLAIN, Description::kAny, Description::kAny);
+  if (output.space != GK_ARENA) description.refuse("writes to the arena only; convert from there");
   check_capacity(description, target);
   const int64_t positions = elements(labels);
   const Floats table = description.any_array();

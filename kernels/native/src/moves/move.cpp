@@ -2,8 +2,13 @@
 
 #include <cstring>
 
+#include "limits.h"
+
 namespace gk {
 namespace {
+
+// What is listed one by one.
+constexpr int64_t kMostUnits = int64_t{1} << 28;
 
 int64_t units_of(const gk_value& value) {
   return is_bfloat16(value) ? value.positions * channel_blocks(value) : elements(value);
@@ -35,6 +40,12 @@ Sizes Move::in_units(Sizes shape) const {
   return shape;
 }
 
+void Move::check_units(const Description& description) const {
+  if (units_of(output_) <= kMostUnits) return;
+  description.refuse("would move " + std::to_string(units_of(output_)) +
+                     " elements one by one, more than " + std::to_string(kMostUnits));
+}
+
 void Move::append(int source, int64_t from) {
   if (!runs_.empty()) {
     Run& last = runs_.back();
@@ -45,13 +56,18 @@ void Move::append(int source, int64_t from) {
         ++units_;
         return;
       }
-      if (last.count == 1) last.step = 1;
     }
   }
   runs_.push_back({units_++, from, 1, 1, source});
 }
 
-void Move::append_axes(const std::vector<Sizes>& tables) {
+void Move::append_run(int source, int64_t from, int64_t count) {
+  if (count == 0) return;
+  runs_.push_back({units_, from, 1, count, source});
+  units_ += count;
+}
+
+void Move::append_axes(const Description& description, const std::vector<Sizes>& tables) {
   Sizes index(tables.size());
   for (const Sizes& table : tables) {
     if (table.empty()) return;
@@ -62,9 +78,13 @@ void Move::append_axes(const std::vector<Sizes>& tables) {
     for (size_t axis = 0; axis < tables.size(); ++axis) {
       const int64_t place = tables[axis][static_cast<size_t>(index[axis])];
       somewhere = somewhere && place != kNowhere;
-      from += place;
+      // Beside nothing, what a place would be may be beyond all integers.
+      if (somewhere) from += place;
     }
     append(somewhere ? 0 : kTable, somewhere ? from : index.back());
+    if (runs_.size() > static_cast<size_t>(kMostPlanned)) {
+      description.check_planned(static_cast<int64_t>(runs_.size()));
+    }
     size_t axis = tables.size();
     while (axis > 0 && ++index[axis - 1] == static_cast<int64_t>(tables[axis - 1].size())) {
       index[--axis] = 0;

@@ -20,11 +20,15 @@ class Move : public Operation {
   Move(Description& description, const Target& target, bool banded);
   // A shape with its channels counted in units: blocks of 32 in bfloat16.
   Sizes in_units(Sizes shape) const;
+  // Refuses an output of so many units that listing them takes too long.
+  void check_units(const Description& description) const;
   // Appends a unit of the output: one more of the last run where it follows that.
   void append(int source, int64_t from);
+  // Appends units that follow each other in the source.
+  void append_run(int source, int64_t from, int64_t count);
   // Appends as many units as the tables' product: axis by axis, where in the source each index of
   // the output is; kNowhere is the table's unit of the same index along the last axis.
-  void append_axes(const std::vector<Sizes>& tables);
+  void append_axes(const Description& description, const std::vector<Sizes>& tables);
   // Units of the model: [count, channels], of which the last may be padded.
   void set_table(const float* numbers, int64_t count, int64_t channels);
 

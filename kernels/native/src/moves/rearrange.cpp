@@ -1,10 +1,16 @@
 #include "moves/rearrange.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
+
+#include "limits.h"
 
 namespace gk {
 namespace {
+
+// How far one element, or what is added to an axis, may reach.
+constexpr int64_t kMostStep = std::numeric_limits<int>::max();
 
 // Where each index lies that stays where it is.
 Sizes identity(int64_t size, int64_t stride) {
@@ -59,14 +65,16 @@ Concat::Concat(Description& description, const Target& target) : Move(descriptio
     keep_channels(description, output_, !channels || i + 1 == count || parts[i] % 32 == 0);
   }
   if (total != shape[at]) description.refuse("the inputs do not make up the output");
+  if (product(shape) == 0) return;
   const Sizes units = in_units(shape);
   int64_t outer = 1, inner = 1;
   for (size_t i = 0; i < units.size(); ++i) (i < at ? outer : inner) *= i == at ? 1 : units[i];
+  description.check_planned(outer * static_cast<int64_t>(count));
   for (int64_t i = 0; i < outer; ++i) {
     for (size_t k = 0; k < count; ++k) {
       const bool blocks = channels && is_bfloat16(output_);
       const int64_t run = (blocks ? (parts[k] + 31) / 32 : parts[k]) * inner;
-      for (int64_t j = 0; j < run; ++j) append(static_cast<int>(k), i * run + j);
+      append_run(static_cast<int>(k), i * run, run);
     }
   }
 }
@@ -85,13 +93,15 @@ Permute::Permute(Description& description, const Target& target)
   check_shape(description, output_, result);
   const bool kept = axes.empty() || axes.back() == static_cast<int64_t>(axes.size()) - 1;
   keep_channels(description, output_, kept);
+  check_units(description);
+  if (product(shape) == 0) return;
   const Sizes units = in_units(shape), strides = strides_of(units);
   std::vector<Sizes> tables;
   for (const int64_t axis : axes) {
     const size_t source = static_cast<size_t>(axis);
     tables.push_back(identity(units[source], strides[source]));
   }
-  append_axes(tables);
+  append_axes(description, tables);
 }
 
 Slice::Slice(Description& description, const Target& target) : Move(description, target, true) {
@@ -99,14 +109,16 @@ Slice::Slice(Description& description, const Target& target) : Move(description,
   const Sizes begin = read_sizes(description, shape.size(), 0);
   const Sizes sizes = read_sizes(description, shape.size(), 0);
   Sizes step(shape.size());
-  for (int64_t& each : step) each = description.integer();
+  for (int64_t& each : step) each = description.integer(-kMostStep, kMostStep);
   check_shape(description, description.input(0), shape);
   check_shape(description, output_, sizes);
+  check_units(description);
+  if (product(sizes) == 0) return;
   const Sizes strides = strides_of(in_units(shape));
   std::vector<Sizes> tables;
   for (size_t axis = 0; axis < shape.size(); ++axis) {
     const int64_t last = begin[axis] + step[axis] * (sizes[axis] - 1);
-    if (sizes[axis] > 0 && (begin[axis] >= shape[axis] || last < 0 || last >= shape[axis])) {
+    if (begin[axis] >= shape[axis] || last < 0 || last >= shape[axis]) {
       description.refuse("axis " + std::to_string(axis) + " does not have what is taken of it");
     }
     Sizes places(static_cast<size_t>(sizes[axis]));
@@ -121,24 +133,23 @@ Slice::Slice(Description& description, const Target& target) : Move(description,
     }
     tables.push_back(std::move(places));
   }
-  append_axes(tables);
+  append_axes(description, tables);
 }
 
 Pad::Pad(Description& description, const Target& target) : Move(description, target, true) {
   const auto mode = static_cast<Mode>(description.integer(0, 3));
   const Sizes shape = read_shape(description);
   Sizes before(shape.size()), after(shape.size()), result = shape;
-  for (int64_t& each : before) each = description.integer();
-  for (int64_t& each : after) each = description.integer();
+  for (int64_t& each : before) each = description.integer(-kMostStep, kMostStep);
+  for (int64_t& each : after) each = description.integer(-kMostStep, kMostStep);
   const float value = static_cast<float>(description.number());
   check_shape(description, description.input(0), shape);
-  const Sizes units = in_units(shape), strides = strides_of(units);
-  std::vector<Sizes> tables;
+  // What is cut off does not take part in what is repeated.
+  const auto kept_of = [&](size_t axis) {
+    return shape[axis] + std::min<int64_t>(before[axis], 0) + std::min<int64_t>(after[axis], 0);
+  };
   for (size_t axis = 0; axis < shape.size(); ++axis) {
-    // What is cut off does not take part in what is repeated.
-    const int64_t first = std::max<int64_t>(-before[axis], 0);
-    const int64_t kept = shape[axis] + std::min<int64_t>(before[axis], 0) +
-                         std::min<int64_t>(after[axis], 0);
+    const int64_t kept = kept_of(axis);
     result[axis] = shape[axis] + before[axis] + after[axis];
     const bool more = before[axis] > 0 || after[axis] > 0;
     if (kept < 0 || result[axis] < 0 || (mode != Mode::kConstant && more && kept == 0)) {
@@ -146,22 +157,29 @@ Pad::Pad(Description& description, const Target& target) : Move(description, tar
     }
     const bool whole = before[axis] == 0 && after[axis] == 0;
     if (axis + 1 == shape.size()) keep_channels(description, output_, whole);
-    if (whole) {
+  }
+  check_shape(description, output_, result);
+  check_units(description);
+  if (product(result) == 0) return;
+  const Sizes units = in_units(shape), strides = strides_of(units);
+  std::vector<Sizes> tables;
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    if (before[axis] == 0 && after[axis] == 0) {
       tables.push_back(identity(units[axis], strides[axis]));
       continue;
     }
+    const int64_t first = std::max<int64_t>(-before[axis], 0);
     Sizes places(static_cast<size_t>(result[axis]));
     for (size_t i = 0; i < places.size(); ++i) {
       const int64_t place = static_cast<int64_t>(i) - std::max<int64_t>(before[axis], 0);
-      const int64_t source = source_of(mode, place, kept);
-      places[i] = source < 0 ? kNowhere : (first + source) * strides[axis];
+      const int64_t source = source_of(mode, place, kept_of(axis));
+      places[i] = source < 0 ? kNowhere : multiplied(first + source, strides[axis]);
     }
     tables.push_back(std::move(places));
   }
-  check_shape(description, output_, result);
   const std::vector<float> filled(static_cast<size_t>(output_.channels), value);
   set_table(filled.data(), 1, output_.channels);
-  append_axes(tables);
+  append_axes(description, tables);
 }
 
 Upsample::Upsample(Description& description, const Target& target)
@@ -171,9 +189,12 @@ Upsample::Upsample(Description& description, const Target& target)
   const Sizes scales = read_sizes(description, shape.size() - 1, 1);
   check_shape(description, description.input(0), shape);
   const Sizes units = in_units(shape), strides = strides_of(units);
+  for (size_t axis = 0; axis < scales.size(); ++axis) shape[axis] *= scales[axis];
+  check_shape(description, output_, shape);
+  check_units(description);
+  if (product(shape) == 0) return;
   std::vector<Sizes> tables;
-  for (size_t axis = 0; axis + 1 < shape.size(); ++axis) {
-    shape[axis] *= scales[axis];
+  for (size_t axis = 0; axis < scales.size(); ++axis) {
     Sizes places(static_cast<size_t>(shape[axis]));
     for (size_t i = 0; i < places.size(); ++i) {
       places[i] = static_cast<int64_t>(i) / scales[axis] * strides[axis];
@@ -181,15 +202,14 @@ Upsample::Upsample(Description& description, const Target& target)
     tables.push_back(std::move(places));
   }
   tables.push_back(identity(units.back(), 1));
-  check_shape(description, output_, shape);
-  append_axes(tables);
+  append_axes(description, tables);
 }
 
 Constant::Constant(Description& description, const Target& target)
     : Move(description, target, false) {
   set_table(description.array(elements(output_)), output_.positions, output_.channels);
   const int64_t units = product(in_units({output_.positions, output_.channels}));
-  for (int64_t i = 0; i < units; ++i) append(kTable, i);
+  append_run(kTable, 0, units);
 }
 
 }  // namespace gk

@@ -46,20 +46,19 @@ GridAxis::GridAxis(const Geometry& geometry, int axis, int axis_phases)
       meetings[anchor].push_back({0, meeting.input});
     }
   }
-  for (int anchor = 0; anchor < anchors; ++anchor) {
-    std::vector<Meeting> found;
-    int tap = 0;
-    for (const auto& [distance, taps] : distances) {
-      const int input = anchor * step + distance;
-      const auto meets = [&](const Meeting& meeting) { return meeting.input == input; };
-      if (std::any_of(meetings[anchor].begin(), meetings[anchor].end(), meets)) {
-        found.push_back({tap, input});
-      }
-      ++tap;
-    }
-    meetings[anchor] = found;
+  std::map<int, int> numbers;  // of distances, rising
+  for (const auto& [distance, taps] : distances) {
+    numbers.emplace(distance, static_cast<int>(kernel_taps.size()));
+    kernel_taps.push_back(taps);
   }
-  for (const auto& [distance, taps] : distances) kernel_taps.push_back(taps);
+  for (int anchor = 0; anchor < anchors; ++anchor) {
+    std::map<int, int> inputs;  // by tap of the grid
+    for (const Meeting& meeting : meetings[anchor]) {
+      inputs.emplace(numbers.at(meeting.input - anchor * step), meeting.input);
+    }
+    meetings[anchor].clear();
+    for (const auto& [tap, input] : inputs) meetings[anchor].push_back({tap, input});
+  }
 }
 
 int64_t GridAxis::meeting_count() const {
@@ -105,6 +104,16 @@ int Grid::taps() const {
   size_t taps = 1;
   for (const GridAxis& axis : axes_) taps *= axis.kernel_taps.size();
   return static_cast<int>(taps);
+}
+
+int64_t Grid::class_taps() const {
+  int64_t all = 1;
+  for (const GridAxis& axis : axes_) {
+    int64_t taps = 0;
+    for (const auto& [met, anchors] : sort_anchors(axis)) taps += static_cast<int64_t>(met.size());
+    all = multiplied(all, taps);
+  }
+  return all;
 }
 
 int Grid::kernel_tap(int tap, int phase) const {

@@ -49,6 +49,8 @@ class Grid {
 
   int phases() const { return axes_[0].phases * axes_[1].phases * axes_[2].phases; }
   int taps() const;
+  // Taps of all classes that would be listed one by one.
+  int64_t class_taps() const;
   // The kernel's tap of a tap of the grid at a phase, or -1.
   int kernel_tap(int tap, int phase) const;
   // `words` are those of an input position.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "limits.h"
 #include "positions/grid.h"
 #include "positions/kernels.h"
 #include "positions/weights.h"
@@ -14,7 +15,6 @@
 namespace gk {
 namespace {
 
-constexpr int kMost = std::numeric_limits<int>::max();
 constexpr int kBlock = 32;  // channels of GK_PLAIN16 come in blocks
 // So many rows of a tile must be used, on average, that it is worth gathering them.
 constexpr int kLeastRows = 4;
@@ -24,9 +24,9 @@ class PositionsConvolution final : public Operation {
   PositionsConvolution(Description& description, const Target& target)
       : kernels_(target.kernels.positions) {
     const Geometry geometry = description.geometry();
-    const int in_channels = description.integer(1, kMost);
-    const int out_channels = description.integer(1, kMost);
-    const int groups = description.integer(1, kMost);
+    const int in_channels = description.integer(1, kMostChannels);
+    const int out_channels = description.integer(1, kMostChannels);
+    const int groups = description.integer(1, kMostChannels);
     if (in_channels % groups != 0 || out_channels % groups != 0) {
       description.refuse("channels are no multiples of the groups");
     }
@@ -34,8 +34,7 @@ class PositionsConvolution final : public Operation {
     layer_.alpha = static_cast<float>(description.number());
     const double low = description.number();
     const double high = description.number();
-    const int64_t weights =
-        static_cast<int64_t>(geometry.taps()) * (in_channels / groups) * out_channels;
+    const int64_t weights = geometry.weights(in_channels / groups, out_channels);
     PositionWeights source{};
     source.weight = description.array(weights);
     source.shift = description.optional_array(out_channels);
@@ -54,12 +53,14 @@ class PositionsConvolution final : public Operation {
     const Grid grid = source.out_channels < kernels_.lanes && groups == 1
                           ? Grid::best(geometry, out_channels, kernels_.lanes)
                           : Grid::plain(geometry);
+    check_taps(description, target, geometry, grid);
     layer_.position_words =
         source.bfloat16 ? (in_channels + kBlock - 1) / kBlock * (kBlock / 2) : in_channels;
     layer_.input_words = layer_.position_words * geometry.positions_in();
     layer_.positions = geometry.positions_out();
     std::vector<GridClass> classes = grid.classes(layer_.position_words);
-    if (source.bfloat16 && kernels_.block_rows > 0 && source.packed_groups() == 1) {
+    if (source.bfloat16 && kernels_.block_rows > 0 && source.packed_groups() == 1 &&
+        multiplied(geometry.positions_out(), grid.taps()) <= kMostTaps) {
       auto staged = grid.staged_classes(layer_.position_words, target.capacity);
       layer_.staged = row_taps(classes, target.capacity) >=
                       kLeastRows * tile_taps(staged, target.capacity);
@@ -68,7 +69,7 @@ class PositionsConvolution final : public Operation {
         source.word_step = kBlock / 2;
       }
     }
-    pack(source, grid);
+    pack(description, source, grid, weights);
     lay_out(std::move(classes));
   }
 
@@ -123,7 +124,22 @@ class PositionsConvolution final : public Operation {
     }
   }
 
-  void pack(const PositionWeights& source, const Grid& grid) {
+  // Refuses what takes too long to list, and rows that cannot be counted.
+  static void check_taps(const Description& description, const Target& target,
+                         const Geometry& geometry, const Grid& grid) {
+    if (grid.class_taps() > kMostTaps) {
+      description.refuse("has more than " + std::to_string(kMostTaps) +
+                         " taps at the borders of its map");
+    }
+    const int64_t rows = int64_t{geometry.positions_out()} * target.capacity;
+    if (rows > std::numeric_limits<int>::max()) {
+      description.refuse("has too many positions for " + std::to_string(target.capacity) +
+                         " images at a time");
+    }
+  }
+
+  void pack(const Description& description, const PositionWeights& source, const Grid& grid,
+            int64_t weights) {
     layer_.groups = source.packed_groups();
     layer_.phases = grid.phases();
     layer_.out_channels = source.out_channels * source.merged;
@@ -134,6 +150,8 @@ class PositionsConvolution final : public Operation {
     layer_.vectors = layer_.columns <= kernels_.lanes ? 1 : 2;
     const int width = layer_.vectors * kernels_.lanes;
     layer_.panels = (layer_.columns + width - 1) / width;
+    const int64_t columns = int64_t{layer_.groups} * layer_.panels * width;
+    description.check_packed(multiplied(columns * layer_.words, layer_.taps), weights);
     weights_ = source.pack(grid, layer_.panels, width);
     shift_ = source.pack_shift(grid, layer_.panels, width);
     layer_.weights = weights_.data();

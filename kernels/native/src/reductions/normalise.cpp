@@ -1,5 +1,9 @@
 #include "reductions/normalise.h"
 
+#include <algorithm>
+
+#include "limits.h"
+
 namespace gk {
 
 Normalise::Normalise(Description& description, const Target& target)
@@ -45,7 +49,7 @@ InstanceNorm::InstanceNorm(Description& description, const Target& target)
     : Normalise(description, target) {
   const int64_t channels = value_.channels;
   const int64_t groups = description.integer();
-  if (groups < 0 || (groups > 0 && channels % groups != 0)) {
+  if (groups < 0 || groups > channels || (groups > 0 && channels % groups != 0)) {
     description.refuse(std::to_string(groups) + " groups do not divide " +
                        std::to_string(channels) + " channels");
   }
@@ -56,6 +60,7 @@ InstanceNorm::InstanceNorm(Description& description, const Target& target)
   // Channels are lanes where each is alone.
   const bool alone = groups == 0 || groups == channels;
   const int64_t members = alone ? 1 : channels / groups;
+  description.check_planned(multiplied(value_.positions, members));
   for (int64_t position = 0; position < value_.positions; ++position) {
     for (int64_t i = 0; i < members; ++i) places_.push_back(position * channels + i);
   }
@@ -77,6 +82,7 @@ LayerNorm::LayerNorm(Description& description, const Target& target)
   norm_.activation = Activation::kNone;
   norm_.epsilon = static_cast<float>(description.number());
   read_numbers(description);
+  description.check_planned(std::max(value_.positions, value_.channels));
   for (int64_t i = 0; i < value_.channels; ++i) places_.push_back(i);
   norm_.period = value_.channels;
   if (lanes_) {

@@ -1,17 +1,20 @@
 // kind "reduce": the mean, sum, max or min over axes, which stay, with size 1.
 
+#include "limits.h"
 #include "reductions/folding.h"
 
 namespace gk {
 namespace {
 
 // Where all elements along the axes before `end` lie that are reduced (or those that are not).
-Sizes places_along(const Sizes& shape, const Sizes& reduced, int64_t which, size_t end) {
+Sizes places_along(const Description& description, const Sizes& shape, const Sizes& reduced,
+                   int64_t which, size_t end) {
   const Sizes strides = strides_of(shape);
   Sizes places{0};
   for (size_t axis = 0; axis < end; ++axis) {
     if (reduced[axis] != which) continue;
     Sizes next;
+    description.check_planned(multiplied(static_cast<int64_t>(places.size()), shape[axis]));
     for (const int64_t place : places) {
       for (int64_t i = 0; i < shape[axis]; ++i) next.push_back(place + i * strides[axis]);
     }
@@ -46,8 +49,8 @@ Reduce::Reduce(Description& description, const Target& target)
       stride = strides[axis];
     }
   }
-  const Sizes places = places_along(shape, reduced, 1, shape.size());
-  const Sizes starts = places_along(shape, reduced, 0, axis);
+  const Sizes places = places_along(description, shape, reduced, 1, shape.size());
+  const Sizes starts = places_along(description, shape, reduced, 0, axis);
   const auto count = static_cast<int64_t>(places.size());
   if (count == 0 && function != FoldFunction::kSum) description.refuse("reduces nothing");
   std::vector<FoldOutput> outputs;

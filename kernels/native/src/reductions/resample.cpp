@@ -1,6 +1,9 @@
 // kind "resample": positions mixed by matrices, one an axis. All axes are mixed at once: an output
 // position takes those input positions whose weight, the product of the axes', is not zero.
 
+#include <algorithm>
+
+#include "limits.h"
 #include "reductions/folding.h"
 
 namespace gk {
@@ -12,15 +15,25 @@ struct Tap {
   double weight;
 };
 
-std::vector<std::vector<Tap>> taps_of(const float* matrix, int64_t now, int64_t before) {
-  std::vector<std::vector<Tap>> taps(static_cast<size_t>(now));
+using Taps = std::vector<Tap>;
+
+// Those of every output along an axis; each input is its own where there is no matrix.
+std::vector<Taps> taps_of(const float* matrix, int64_t now, int64_t before) {
+  std::vector<Taps> taps(static_cast<size_t>(now));
   for (int64_t i = 0; i < now; ++i) {
-    for (int64_t j = 0; j < before; ++j) {
-      const float weight = matrix ? matrix[i * before + j] : static_cast<float>(i == j);
+    if (!matrix) taps[static_cast<size_t>(i)] = {{i, 1.0}};
+    for (int64_t j = 0; matrix && j < before; ++j) {
+      const float weight = matrix[i * before + j];
       if (weight != 0.0f) taps[static_cast<size_t>(i)].push_back({j, weight});
     }
   }
   return taps;
+}
+
+int64_t count_taps(const std::vector<Taps>& taps) {
+  int64_t count = 0;
+  for (const Taps& each : taps) count += static_cast<int64_t>(each.size());
+  return count;
 }
 
 }  // namespace
@@ -31,30 +44,26 @@ Resample::Resample(Description& description, const Target& target)
   if (shape.empty()) description.refuse("has no axes to mix");
   const Sizes now = read_sizes(description, shape.size() - 1, 0);
   check_shape(description, input_, shape);
-  // Lists of taps of every position, an axis after the other.
-  std::vector<std::vector<Tap>> all{{{0, 1.0}}};
+  std::vector<std::vector<Taps>> axes;
+  int64_t all = 1;
   for (size_t axis = 0; axis < now.size(); ++axis) {
     const int64_t before = shape[axis];
     const float* matrix = description.optional_array(now[axis] * before);
     if (!matrix && now[axis] != before) {
       description.refuse("axis " + std::to_string(axis) + " has no matrix but another size");
     }
-    const auto taps = taps_of(matrix, now[axis], before);
-    std::vector<std::vector<Tap>> next;
-    for (const auto& outer : all) {
-      for (const auto& inner : taps) {
-        auto& both = next.emplace_back();
-        for (const Tap& a : outer) {
-          for (const Tap& b : inner) {
-            both.push_back({a.input * before + b.input, a.weight * b.weight});
-          }
-        }
-      }
-    }
-    all = std::move(next);
-    shape[axis] = now[axis];
+    description.check_planned(now[axis]);
+    axes.push_back(taps_of(matrix, now[axis], before));
+    all = multiplied(all, count_taps(axes.back()));
   }
+  if (all > kMostTaps) {
+    description.refuse("would list " + std::to_string(all) + " weights, more than " +
+                       std::to_string(kMostTaps));
+  }
+  const Sizes before(shape.begin(), shape.end() - 1);
+  std::copy(now.begin(), now.end(), shape.begin());
   check_shape(description, output_, shape);
+  description.check_planned(product(now));
   if (rows_ > 1 && shape[0] != rows_) {
     description.refuse("the outermost axis has other than " + std::to_string(rows_) + " rows");
   }
@@ -62,14 +71,25 @@ Resample::Resample(Description& description, const Target& target)
   std::vector<FoldOutput> outputs;
   Sizes places;
   std::vector<float> weights;
-  for (const auto& taps : all) {
+  const Sizes strides = strides_of(now);
+  for (int64_t position = 0; position < product(now); ++position) {
     const auto begin = static_cast<int64_t>(places.size());
+    Taps taps{{0, 1.0}};
+    for (size_t axis = 0; axis < axes.size(); ++axis) {
+      const int64_t at = position / strides[axis] % now[axis];
+      Taps next;
+      for (const Tap& outer : taps) {
+        for (const Tap& inner : axes[axis][static_cast<size_t>(at)]) {
+          next.push_back({outer.input * before[axis] + inner.input, outer.weight * inner.weight});
+        }
+      }
+      taps = std::move(next);
+    }
     for (const Tap& tap : taps) {
       places.push_back(tap.input * channels);
       weights.push_back(static_cast<float>(tap.weight));
     }
-    outputs.push_back({0, static_cast<int64_t>(outputs.size()) * channels, begin,
-                       static_cast<int64_t>(places.size()), 1.0f});
+    outputs.push_back({0, position * channels, begin, static_cast<int64_t>(places.size()), 1.0f});
   }
   set(FoldFunction::kWeighted, std::move(outputs), std::move(places), std::move(weights), channels,
       1);

@@ -6,7 +6,9 @@ namespace gk {
 
 RowsConvolution::RowsConvolution(Description& description, const Target& target)
     : layer_(description, target) {
-  description.expect(description.output(0), GK_ROWS, 0, 0);
+  description.expect(description.output(0), GK_ROWS, Description::kAny, Description::kAny);
+  const RowWeights weights = layer_.weights(description);
+  check_panels(description);
   for (int axis = 0; axis < 3; ++axis) phases_[axis] = phases(layer_.geometry, axis);
   for (const RowAxis& outer : phases_[0]) {
     for (const RowAxis& middle : phases_[1]) {
@@ -20,7 +22,20 @@ RowsConvolution::RowsConvolution(Description& description, const Target& target)
       }
     }
   }
-  panels_.pack(layer_.weights(description), *layer_.kernels);
+  panels_.pack(description, weights, *layer_.kernels);
+}
+
+void RowsConvolution::check_panels(const Description& description) const {
+  constexpr int64_t kMostPanels = int64_t{1} << 20;
+  const Geometry& geometry = layer_.geometry;
+  int64_t panels = blocks_of(layer_.out_channels);
+  for (int axis = 0; axis < 3; ++axis) {
+    const int phases = geometry.transposed ? geometry.stride[axis] : 1;
+    panels = multiplied(panels, std::min(phases, geometry.output[axis]));
+  }
+  if (panels <= kMostPanels) return;
+  description.refuse("has " + std::to_string(panels) + " products of a phase and 32 channels, " +
+                     "more than " + std::to_string(kMostPanels));
 }
 
 void RowsConvolution::run(const Work& work) const {

@@ -22,6 +22,8 @@ class RowsConvolution final : public Operation {
   size_t weight_bytes() const override { return panels_.bytes(); }
 
  private:
+  void check_panels(const Description& description) const;
+
   RowLayer layer_;
   std::vector<RowAxis> phases_[3];
   RowPanels panels_;  // [phase of each axis][32 channels of the output]

@@ -2,12 +2,17 @@
 
 #include <limits>
 
+#include "limits.h"
 #include "rows/plan.h"
 
 namespace gk {
 namespace {
 
 constexpr int kMostColumns = 32;
+// Of a layer whose stride leaves no choice; others are better served by rows_convolution.
+constexpr int64_t kMostUnitColumns = 4096;
+// Taps along an axis, of all outputs of a site.
+constexpr int64_t kMostSiteTaps = int64_t{1} << 20;
 // What it takes to activate and store a tile of sums, in products of tiles.
 constexpr double kFinish = 20.0;
 
@@ -16,7 +21,7 @@ double cost(const RowLayer& layer, const Axes& groups) {
   int outputs = 1;
   for (int axis = 0; axis < 3; ++axis) {
     // A site that reads inputs of its own; what lies outside the map costs nothing.
-    slots *= grouped(layer.geometry, axis, groups[axis]).slots;
+    slots *= static_cast<double>(grouped_slots(layer.geometry, axis, groups[axis]));
     outputs *= groups[axis];
   }
   const int tiles = (outputs * layer.out_channels + 15) / 16;
@@ -26,13 +31,28 @@ double cost(const RowLayer& layer, const Axes& groups) {
 
 }  // namespace
 
-Axes choose_groups(const RowLayer& layer) {
+Axes choose_groups(const Description& description, const RowLayer& layer) {
   const Geometry& geometry = layer.geometry;
   Axes unit{1, 1, 1};
   for (int axis = 0; axis < 3 && geometry.transposed; ++axis) unit[axis] = geometry.stride[axis];
-  // No more outputs than there are.
+  int64_t columns_of_unit = layer.out_channels;
+  for (const int outputs : unit) columns_of_unit = multiplied(columns_of_unit, outputs);
+  if (columns_of_unit > kMostUnitColumns) {
+    description.refuse("has " + std::to_string(columns_of_unit) + " channels in the outputs of a " +
+                       "stride, more than " + std::to_string(kMostUnitColumns));
+  }
+  for (int axis = 0; axis < 3; ++axis) {
+    const int64_t taps = grouped_slots(geometry, axis, unit[axis]) * unit[axis];
+    if (taps > kMostSiteTaps) {
+      description.refuse("reaches over " + std::to_string(taps) + " taps along axis " +
+                         std::to_string(axis) + ", more than " + std::to_string(kMostSiteTaps));
+    }
+  }
+  // No more outputs than there are, nor more taps than can be listed.
   const auto fits = [&](int axis, int group) {
-    return group == unit[axis] || group < geometry.output[axis] + unit[axis];
+    return group == unit[axis] ||
+           (group < geometry.output[axis] + unit[axis] &&
+            grouped_slots(geometry, axis, group) * group <= kMostSiteTaps);
   };
   Axes best = unit;
   double least = std::numeric_limits<double>::max();

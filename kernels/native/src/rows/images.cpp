@@ -22,11 +22,12 @@ RowsImages::RowsImages(Description& description, const Target& target)
   const double low = description.number();
   const double high = description.number();
   choose_form(description, low, high);
-  const Axes groups = choose_groups(layer_);
+  const RowWeights weights = layer_.weights(description);
+  const Axes groups = choose_groups(description, layer_);
   for (int axis = 0; axis < 3; ++axis) axes_[axis] = grouped(layer_.geometry, axis, groups[axis]);
   plan_columns();
   for (const auto& columns : columns_) panels_.add({&axes_[0], &axes_[1], &axes_[2]}, columns);
-  panels_.pack(layer_.weights(description), *layer_.kernels);
+  panels_.pack(description, weights, *layer_.kernels);
   plan_stage(target.capacity);
 }
 

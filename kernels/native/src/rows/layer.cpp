@@ -1,6 +1,6 @@
 #include "rows/layer.h"
 
-#include <limits>
+#include "limits.h"
 
 namespace gk {
 
@@ -8,10 +8,9 @@ int blocks_of(int channels) { return (channels + kRowChannels - 1) / kRowChannel
 
 RowLayer::RowLayer(Description& description, const Target& target)
     : geometry(description.geometry()), kernels(target.kernels.rows) {
-  constexpr int64_t kMost = std::numeric_limits<int>::max();
-  in_channels = description.integer(1, kMost);
-  out_channels = description.integer(1, kMost);
-  groups = description.integer(1, kMost);
+  in_channels = description.integer(1, kMostChannels);
+  out_channels = description.integer(1, kMostChannels);
+  groups = description.integer(1, kMostChannels);
   activation = description.activation();
   alpha = static_cast<float>(description.number());
   if (!kernels) {
@@ -26,6 +25,7 @@ RowLayer::RowLayer(Description& description, const Target& target)
     description.refuse(std::to_string(groups) + " groups do not divide the channels");
   }
   if (geometry.rank == 0) {
+    description.check_planned(description.input(0).positions);
     geometry.input[2] = geometry.output[2] = static_cast<int>(description.input(0).positions);
   }
   description.expect(description.input(0), GK_ROWS, geometry.positions_in(), in_channels);
@@ -37,7 +37,7 @@ RowLayer::RowLayer(Description& description, const Target& target)
 RowWeights RowLayer::weights(Description& description) const {
   RowWeights weights{geometry.kernel, in_channels, out_channels, groups, nullptr, nullptr};
   weights.weight =
-      description.array(int64_t{geometry.taps()} * (in_channels / groups) * out_channels);
+      description.array(geometry.weights(in_channels / groups, out_channels));
   weights.shift = description.optional_array(out_channels);
   return weights;
 }

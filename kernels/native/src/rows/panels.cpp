@@ -80,7 +80,8 @@ void RowPanels::add(const RowAxis* const (&axes)[3], std::vector<RowColumn> colu
   plans_.push_back({{axes[0], axes[1], axes[2]}, std::move(columns)});
 }
 
-void RowPanels::pack(const RowWeights& weights, const RowKernels& kernels) {
+void RowPanels::pack(const Description& description, const RowWeights& weights,
+                     const RowKernels& kernels) {
   const int depth = weights.in_channels / weights.groups;
   const int width = weights.out_channels / weights.groups;
   int64_t elements = 0;
@@ -96,9 +97,12 @@ void RowPanels::pack(const RowWeights& weights, const RowKernels& kernels) {
     panel.tiles = (count + kTile - 1) / kTile;
     panel.columns = count == 32 ? ~0u : (1u << count) - 1;
     int64_t slots = 1;
-    for (const RowAxis* axis : plan.axes) slots *= axis->slots;
-    panel.bytes = slots * panel.blocks * panel.tiles * kTileElements * int64_t{2};
-    elements += panel.bytes / 2;
+    for (const RowAxis* axis : plan.axes) slots = multiplied(slots, axis->slots);
+    const int64_t mine = multiplied(slots, int64_t{panel.blocks} * panel.tiles * kTileElements);
+    description.check_packed(mine, weights.count());
+    elements += mine;
+    description.check_packed(elements, weights.count());
+    panel.bytes = 2 * mine;
     shifts += panel.tiles * kTile;
     panels_.push_back(panel);
   }

@@ -2,30 +2,44 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace gk {
 namespace {
 
+// Rounded up, of numbers that are not negative.
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 // Adds the site of `output` whose slot 0 is `input`, without the slots outside the map.
-void add_site(RowAxis& axis, int output, int input, int size) {
-  int first = 0;
-  int last = axis.slots;
-  const auto outside = [&](int slot) {
-    const int at = input + slot * axis.step;
-    return at < 0 || at >= size;
-  };
-  while (first < last && outside(first)) ++first;
-  while (first < last && outside(last - 1)) --last;
-  if (first == last) {
+void add_site(RowAxis& axis, int output, int64_t input, int size) {
+  const int64_t step = axis.step > 0 ? axis.step : -axis.step;
+  // How far slot 0 lies before the map, and how far the map goes on from there, in slots' direction.
+  const int64_t before = axis.step > 0 ? -input : input - (size - 1);
+  const int64_t beyond = axis.step > 0 ? size - 1 - input : input;
+  const int64_t first = before > 0 ? divide_up(before, step) : 0;
+  const int64_t last = beyond < 0 ? 0 : std::min<int64_t>(axis.slots, beyond / step + 1);
+  if (first >= last) {
     axis.sites.push_back({output, 0, 0, 0});
   } else {
-    axis.sites.push_back({output, input + first * axis.step, first, last - first});
+    axis.sites.push_back({output, static_cast<int>(input + first * axis.step),
+                          static_cast<int>(first), static_cast<int>(last - first)});
   }
 }
 
 // Rounded down, for a negative numerator too.
 int divide_down(int numerator, int denominator) {
   return numerator / denominator - (numerator % denominator < 0);
+}
+
+// What the stride leaves of the places of all outputs, rising.
+std::vector<int> rests(const Geometry& geometry, int axis) {
+  const int stride = geometry.stride[axis];
+  std::vector<int> found;
+  for (int o = 0; o < std::min(stride, geometry.output[axis]); ++o) {
+    found.push_back((o + geometry.padding[axis]) % stride);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 }  // namespace
@@ -55,7 +69,7 @@ std::vector<RowAxis> phases(const Geometry& geometry, int axis) {
   }
   std::vector<RowAxis> found;
   const int common = std::gcd(stride, dilation);
-  for (int phase = 0; phase < stride; ++phase) {
+  for (const int phase : rests(geometry, axis)) {
     RowAxis mine;
     mine.step = -(dilation / common);
     for (int tap = 0; tap < kernel; ++tap) {
@@ -63,13 +77,20 @@ std::vector<RowAxis> phases(const Geometry& geometry, int axis) {
     }
     mine.slots = static_cast<int>(mine.taps.size());
     const int reach = mine.slots > 0 ? dilation * mine.taps[0] : phase;
-    for (int o = 0; o < geometry.output[axis]; ++o) {
-      if ((o + padding) % stride != phase) continue;
+    const int first = (phase - padding % stride + stride) % stride;
+    for (int o = first; o < geometry.output[axis]; o += stride) {
       add_site(mine, o, divide_down(o + padding - reach, stride), size);
     }
-    if (!mine.sites.empty()) found.push_back(mine);
+    found.push_back(std::move(mine));
   }
   return found;
+}
+
+int64_t grouped_slots(const Geometry& geometry, int axis, int group) {
+  const int64_t stride = geometry.stride[axis];
+  const int64_t reach = int64_t{geometry.dilation[axis]} * (geometry.kernel[axis] - 1);
+  if (geometry.transposed) return group / stride + reach / stride;
+  return group == 1 ? geometry.kernel[axis] : stride * (group - 1) + reach + 1;
 }
 
 RowAxis grouped(const Geometry& geometry, int axis, int group) {
@@ -79,11 +100,11 @@ RowAxis grouped(const Geometry& geometry, int axis, int group) {
   const int dilation = geometry.dilation[axis];
   const int size = geometry.input[axis];
   const int reach = dilation * (kernel - 1);
+  if (!geometry.transposed && group == 1) return phases(geometry, axis)[0];
   RowAxis all;
   all.group = group;
-  if (!geometry.transposed && group == 1) return phases(geometry, axis)[0];
+  all.slots = static_cast<int>(grouped_slots(geometry, axis, group));
   if (!geometry.transposed) {
-    all.slots = stride * (group - 1) + reach + 1;
     for (int slot = 0; slot < all.slots; ++slot) {
       for (int o = 0; o < group; ++o) {
         const int distance = slot - stride * o;
@@ -98,7 +119,6 @@ RowAxis grouped(const Geometry& geometry, int axis, int group) {
   }
   // Inputs reach back from the group's own by as many as fit the kernel.
   const int back = reach / stride;
-  all.slots = group / stride + back;
   for (int slot = 0; slot < all.slots; ++slot) {
     for (int o = 0; o < group; ++o) {
       const int distance = o + stride * (back - slot);

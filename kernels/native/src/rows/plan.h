@@ -24,6 +24,9 @@ struct RowAxis {
 // One output a site; a list for each phase of a transposed convolution's stride.
 std::vector<RowAxis> phases(const Geometry& geometry, int axis);
 
+// Slots of the weights of sites of `group` outputs.
+int64_t grouped_slots(const Geometry& geometry, int axis, int group);
+
 // Sites of `group` outputs. That of a transposed convolution must be a multiple of its stride; the
 // groups begin where o + padding is a multiple of it, so the first may begin below 0.
 RowAxis grouped(const Geometry& geometry, int axis, int group);
