@@ -11,19 +11,20 @@ Words become uniforms and normals as in Triton's `uint_to_uniform_float` and
 cosine are taken in float64 and rounded once, so that the math library of the machine does not show
 in the bits (but for results within 1e-9 of a rounding boundary).
 
+Where the native library is, it makes all of them (`kernels.native.random`).
+
 Source: Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.native import library
+from kernels.native import random
 
 Words = NDArray[np.uint32]
 Floats = NDArray[np.float32]
@@ -78,6 +79,9 @@ def words(seed: int, start: int, count: int, size: int, stream: int = 0) -> Word
 
     seed and sample numbers are 64-bit, stream is 32-bit; ValueError outside.
     """
+    check(seed, start, count, size, stream)
+    if random.available():
+        return random.numbers(random.Kind.WORDS, seed, start, count, size, stream)
     out = np.empty((count, size), np.uint32)
     for rows, block in _chunks(seed, start, count, size, stream):
         out[rows] = block[:, :size]
@@ -89,18 +93,24 @@ def block_words(seed: int, start: int, count: int, block: int, stream: int = 0) 
 
     Numbers and errors as `words`.
     """
-    _check(seed, start, count, 4 * block + 4, stream)
+    check(seed, start, count, 4 * block + 4, stream)
     sample = np.uint64(start) + np.arange(count, dtype=np.uint64)
     return philox4x32(_counters(sample, np.array([block]), stream)[:, 0], _key(seed))
 
 
 def uniform(seed: int, start: int, count: int, size: int, stream: int = 0) -> Floats:
     """Uniform numbers in [0, 1): [count, size] float32."""
+    check(seed, start, count, size, stream)
+    if random.available():
+        return random.numbers(random.Kind.UNIFORMS, seed, start, count, size, stream)
     return to_uniform(words(seed, start, count, size, stream))
 
 
 def normal(seed: int, start: int, count: int, size: int, stream: int = 0) -> Floats:
     """Standard normal numbers: [count, size] float32 (Box, Muller 1958)."""
+    check(seed, start, count, size, stream)
+    if random.available():
+        return random.numbers(random.Kind.NORMALS, seed, start, count, size, stream)
     out = np.empty((count, size), np.float32)
     for rows, block in _chunks(seed, start, count, size, stream):
         out[rows] = to_normal(to_uniform(block))[:, :size]
@@ -143,30 +153,14 @@ def _chunks(
     seed: int, start: int, count: int, size: int, stream: int
 ) -> Iterator[tuple[slice, Words]]:
     """Row ranges and their words [rows, 4 * blocks], a bounded number of counters at a time."""
-    _check(seed, start, count, size, stream)
     blocks = -(-size // 4)
     step = max(1, _CHUNK_COUNTERS // max(1, blocks))
     for first in range(0, count, step):
         rows = min(step, count - first)
-        yield slice(first, first + rows), _blocks(seed, start + first, rows, blocks, stream)
-
-
-def _blocks(seed: int, start: int, rows: int, blocks: int, stream: int) -> Words:
-    """Words [rows, 4 * blocks], from the native library where there is one."""
-    native = _native()
-    if native is None:
-        sample = np.uint64(start) + np.arange(rows, dtype=np.uint64)
+        sample = np.uint64(start + first) + np.arange(rows, dtype=np.uint64)
         counter = _counters(sample, np.arange(blocks), stream)
-        return philox4x32(counter, _key(seed)).reshape(rows, blocks * 4)
-    out = np.empty((rows, blocks * 4), np.uint32)
-    native(seed, start, rows, blocks, stream, out.ctypes.data)
-    return out
-
-
-@functools.cache
-def _native() -> Callable[..., Any] | None:
-    """The same words in C, 4 to 12 times as fast: they are integers, so no bit can differ."""
-    return None if library.unavailable() else library.load().gk_philox
+        block = philox4x32(counter, _key(seed)).reshape(rows, blocks * 4)
+        yield slice(first, first + rows), block
 
 
 def _counters(sample: NDArray[np.uint64], block: NDArray[np.int64], stream: int) -> Words:
@@ -183,7 +177,8 @@ def _key(seed: int) -> tuple[int, int]:
     return seed & 0xFFFFFFFF, seed >> 32
 
 
-def _check(seed: int, start: int, count: int, size: int, stream: int) -> None:
+def check(seed: int, start: int, count: int, size: int, stream: int) -> None:
+    """Raise ValueError for numbers that the counter or the key cannot hold."""
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed={seed} must be between 0 and 2**64 - 1")
     if count < 0 or start < 0 or start + count > 2**64:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import philox
+from kernels.native import random
 
 _Doubles = NDArray[np.float64]
 
@@ -52,6 +53,10 @@ def truncated_normal(
     """
     if not (math.isfinite(truncation) and truncation > 0):
         raise ValueError(f"truncation={truncation} must be a positive number")
+    if random.available():
+        philox.check(seed, start, count, size, stream)
+        kind = random.Kind.TRUNCATED_NORMALS
+        return random.numbers(kind, seed, start, count, size, stream, truncation=truncation)
     integer = philox.folded(philox.words(seed, start, count, size, stream))
     # The middle of each of the 2^31 cells: never 0 or 1, so the inverse is finite.
     position = (integer.astype(np.float64) + 0.5) * 2.0**-31

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 VARIABLE = "GENERATOR_KERNELS_LIBRARY"
-INTERFACE_VERSION = 3
+INTERFACE_VERSION = 4
 _NAME = "libgenerator_kernels.dylib" if sys.platform == "darwin" else "libgenerator_kernels.so"
 
 _POINTERS = ctypes.POINTER(ctypes.c_void_p)
@@ -123,14 +123,17 @@ def _load(file: Path) -> ctypes.CDLL:
             ctypes.c_int32,
             (network, ctypes.c_int64, _POINTERS, _POINTERS, ctypes.c_void_p),
         ),
-        "gk_philox": (
-            None,
+        "gk_random": (
+            ctypes.c_int32,
             (
+                ctypes.c_int32,
                 ctypes.c_uint64,
                 ctypes.c_uint64,
                 ctypes.c_int64,
                 ctypes.c_int64,
                 ctypes.c_uint32,
+                ctypes.c_double,
+                ctypes.c_char_p,
                 ctypes.c_void_p,
             ),
         ),

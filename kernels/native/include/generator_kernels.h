@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define GK_INTERFACE_VERSION 3
+#define GK_INTERFACE_VERSION 4
 #define GK_API __attribute__((visibility("default")))
 
 // How the values of a micro-batch of `capacity` images lie in memory. `position` counts the axes
@@ -119,9 +119,20 @@ GK_API int32_t gk_schedule(gk_network* network, const gk_item* items, int32_t co
 GK_API int32_t gk_run(gk_network* network, int64_t images, const void* const* inputs,
                       void* const* outputs, uint8_t* finite);
 
-// Words [samples][blocks][4] of samples start .. start + samples - 1, blocks 0 .. blocks - 1.
-GK_API void gk_philox(uint64_t seed, uint64_t start, int64_t samples, int64_t blocks,
-                      uint32_t stream, uint32_t* words);
+// What Philox4x32-10 words become: uint32 as they are; float32 in [0, 1); float32 normals; float32
+// normals within -truncation .. truncation.
+typedef enum {
+  GK_WORDS = 0,
+  GK_UNIFORMS = 1,
+  GK_NORMALS = 2,
+  GK_TRUNCATED_NORMALS = 3,
+} gk_random_kind;
+
+// Fills numbers [samples][size], 4 bytes each, of samples start .. start + samples - 1 of a seed:
+// the same bits for every instruction set. instruction_set: as in gk_options.
+GK_API int32_t gk_random(int32_t kind, uint64_t seed, uint64_t start, int64_t samples, int64_t size,
+                         uint32_t stream, double truncation, const char* instruction_set,
+                         void* numbers);
 
 // Bytes of packed weights, and of the arena and scratch memory of all workers; -1 without a network.
 GK_API int64_t gk_weight_bytes(const gk_network* network);

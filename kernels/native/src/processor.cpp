@@ -14,7 +14,8 @@ namespace gk {
 namespace {
 
 #define GK_KERNELS(set, rows) \
-  {#set, moves_##set, maps_##set, reductions_##set, recurrent_##set, lanes_##set, positions_##set, rows}
+  {#set,            moves_##set,  maps_##set,  reductions_##set,                 \
+   recurrent_##set, random_##set, lanes_##set, positions_##set, rows}
 
 const Kernels kPortable = GK_KERNELS(portable, nullptr);
 #if defined(__x86_64__)

@@ -12,6 +12,7 @@
 #include "maps/kernels.h"
 #include "moves/kernels.h"
 #include "positions/kernels.h"
+#include "random/kernels.h"
 #include "recurrent/kernels.h"
 #include "reductions/kernels.h"
 #include "rows/kernels.h"
@@ -24,6 +25,7 @@ struct Kernels {
   const MapKernels& maps;              // element by element
   const ReductionKernels& reductions;  // norms, softmax, pooling, resampling, products of values
   const RecurrentKernels& recurrent;   // LSTM and GRU
+  const RandomKernels& random;         // words, uniforms and normals
   const LaneKernels& lanes;            // layers on GK_LANES, float32
   const PositionKernels& positions;    // layers on GK_PLAIN and GK_PLAIN16, few images
   const RowKernels* rows;              // layers on GK_ROWS, bfloat16; null where there is none
