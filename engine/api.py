@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,15 +18,16 @@ from engine import backends, inputs, zoo
 from engine.backends.base import BackendOptions
 from engine.convert import checkpoint_as_onnx
 from engine.core.artifacts import Artifact, open_artifact
-from engine.core.errors import ArtifactError, OptionError
+from engine.core.errors import OptionError
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
 from engine.core.version import __version__
 from engine.grid import GridBatch, batches
 from engine.labels import LabelPlan, Labels, plan_labels, require_labels
 from engine.latents import Kind, check_truncation, draw, interpolate
-from engine.memory import check_fits
+from engine.memory import check_fits, shortage
 from engine.runner import Output, Progress, Runner, choose_output, gather, padded, sample_array
+from engine.supported import check_supported
 
 if TYPE_CHECKING:
     from engine.sinks.manifest import Manifest
@@ -84,7 +87,7 @@ class Engine:
         )
         self.artifact: Artifact = open_artifact(zoo.resolve(artifact), self.options)
         self._cleanup = ExitStack()
-        options = BackendOptions(device, precision, batch_size, threads, tune)
+        self._asked = options = BackendOptions(device, precision, batch_size, threads, tune)
         self._backend, self._reason = backends.open_best(
             self.artifact, backend, options, partial(checkpoint_as_onnx, cleanup=self._cleanup)
         )
@@ -96,7 +99,7 @@ class Engine:
         self.device: str = self._backend.device
         self.precision: str = self._backend.precision
         self.batch_size: int = self._backend.batch_size
-        self._check_supported()
+        check_supported(self.artifact.path, self.spec, self.batch_size)
         # A tenth of the start; and who has not imported it listens to nothing.
         if "logging" in sys.modules:
             import logging
@@ -137,11 +140,12 @@ class Engine:
         if out is not None:
             out = inputs.result_array(out, (n, *shape), dtype)
         else:
-            check_fits(f"n={n} samples", n * int(np.prod(shape)) * dtype.itemsize, _STREAM)
+            check_fits(f"n={n} samples", n * math.prod(shape) * dtype.itemsize, _STREAM)
         seed, truncation = self._drawing(seed, truncation)
         plan = plan_labels(labels, self.spec.classes, n, seed, start, self.spec.name)
         if out is None and form != "torch":
-            out = np.empty((n, *shape), dtype)
+            with shortage(self.batch_size):
+                out = np.empty((n, *shape), dtype)
         return gather(self._parts(n, seed, start, plan, truncation, form, out), n, out, progress)
 
     def stream(
@@ -202,14 +206,15 @@ class Engine:
         n, start = len(latents), inputs.count("start", start, 0)
         plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
         shape, dtype = sample_array(self.spec, form)
-        out = None if form == "torch" else np.empty((n, *shape), dtype)
-        parts = (
-            self._runner.decode(
-                padded(latents, batch.first - start, batch.size), plan, batch, form, rows
+        with shortage(self.batch_size):
+            out = None if form == "torch" else np.empty((n, *shape), dtype)
+            parts = (
+                self._runner.decode(
+                    padded(latents, batch.first - start, batch.size), plan, batch, form, rows
+                )
+                for batch, rows in self._work(start, n, out)
             )
-            for batch, rows in self._work(start, n, out)
-        )
-        return gather(parts, n, out)
+            return gather(parts, n, out)
 
     def encode(
         self,
@@ -252,10 +257,11 @@ class Engine:
         plan = plan_labels(labels, self.spec.classes, n, 0, 0, self.spec.name)
         mean = np.empty((n, *self.spec.latent.shape), np.float32)
         logvar = np.empty_like(mean)
-        for batch, _ in self._work(0, n, None):
-            whole = padded(images, batch.first, batch.size)
-            rows = slice(batch.first, batch.first + batch.wanted)
-            mean[rows], logvar[rows] = self._runner.encode(whole, plan, batch)
+        with shortage(self.batch_size):
+            for batch, _ in self._work(0, n, None):
+                whole = padded(images, batch.first, batch.size)
+                rows = slice(batch.first, batch.first + batch.wanted)
+                mean[rows], logvar[rows] = self._runner.encode(whole, plan, batch)
         return mean, logvar
 
     def reconstruct(
@@ -294,6 +300,17 @@ class Engine:
         ]
         way = interpolate(ends[0], ends[1], steps, self.spec.latent)
         return self.decode(way, labels, output=form)
+
+    @property
+    def batch_size_was_chosen(self) -> bool:
+        """Whether the batch size was left open, so that another machine might choose another."""
+        return self._asked.batch_size is None
+
+    def with_batch_size(self, batch_size: int) -> Engine:
+        """A second engine of the same artifact, backend and options. Raises as `Engine` does."""
+        asked = replace(self._asked, batch_size=batch_size)
+        given = {f.name: getattr(of, f.name) for of in (asked, self.options) for f in fields(of)}
+        return Engine(self.artifact.path, backend=self.backend, **given)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -349,9 +366,10 @@ class Engine:
         output: Output,
         out: NDArray[Any] | None,
     ) -> Iterator[Any]:
-        for batch, rows in self._work(start, n, out):
-            z = self._draw(seed, batch.first, batch.size, truncation)
-            yield self._runner.decode(z, plan, batch, output, rows)
+        with shortage(self.batch_size):
+            for batch, rows in self._work(start, n, out):
+                z = self._draw(seed, batch.first, batch.size, truncation)
+                yield self._runner.decode(z, plan, batch, output, rows)
 
     def _work(
         self, start: int, n: int, out: NDArray[Any] | None
@@ -370,18 +388,3 @@ class Engine:
 
     def _draw(self, seed: int, start: int, n: int, truncation: float | None) -> NDArray[np.float32]:
         return draw(self.spec.latent, seed, start, n, truncation=truncation)
-
-    def _check_supported(self) -> None:
-        """Raise where the spec or the batch size asks for what no engine can do."""
-        extra = [noise.name for noise in self.spec.noise]
-        if self.spec.condition is not None and self.spec.condition.kind == "tensor":
-            extra.append(self.spec.condition.name)
-        if extra:
-            raise ArtifactError(
-                f"{self.artifact.path}: asks for the further inputs {', '.join(extra)}, which "
-                "engines cannot feed yet; export it with the latent and the class alone"
-            )
-        elements = self.spec.latent.size + int(np.prod(self.spec.output.shape))
-        check_fits(
-            f"batch_size={self.batch_size}", self.batch_size * elements * 4, "choose a smaller one"
-        )

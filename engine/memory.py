@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.core.errors import OptionError
@@ -29,6 +31,32 @@ def check_fits(what: str, needed: int, remedy: str) -> None:
             f"{what} would take {human_bytes(needed)} of memory, {human_bytes(free)} are free; "
             f"{remedy}"
         )
+
+
+@contextmanager
+def shortage(batch_size: int) -> Iterator[None]:
+    """Turn a shortage of memory in the midst of a run into OptionError that says what to set."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_shortage(error):
+            raise
+        raise OptionError(
+            f"out of memory in the midst of a run ({_first_line(error)}); set batch_size= (it is "
+            f"{batch_size}) or threads= lower, or take fewer samples at a time: Engine.stream"
+        ) from error
+
+
+def _is_shortage(error: Exception) -> bool:
+    """PyTorch tells of it by a RuntimeError: on a CPU a bare one, on a GPU a class of its own."""
+    names = ("OutOfMemoryError", "DefaultCPUAllocator: ")
+    return isinstance(error, MemoryError) or any(
+        name in text for name in names for text in (type(error).__name__, str(error))
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or "of the interpreter").splitlines()[0]
 
 
 def _system_bytes() -> int | None:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ from engine import inputs
 from engine.core.errors import OptionError
 from engine.labels import RANDOM, LabelPlan, Labels, plan_labels
 from engine.runner import Output, choose_output, sample_array
-from engine.sinks.destination import FileOptions, destination
+from engine.sinks.destination import Destination, FileOptions, destination
+from engine.sinks.folder import begun_batch_size
 from engine.sinks.manifest import Manifest
 from engine.sinks.write import Job, Progress, write
 
@@ -59,7 +61,8 @@ def save(
     seed, start, labels, truncation, output: as `Engine.generate` takes them.
     format: sheet (x.png), pngs, jpgs, webps (folders of single images), npy, npz (one file),
         npy-shards, webdataset (folders of shards); left out, the name of `path` says it.
-    grid: (columns, rows) of a sheet. resume: continue a folder that was begun.
+    grid: (columns, rows) of a sheet. resume: continue a folder that was begun, in batches of the
+        size that it was begun with, unless the engine was given one.
     member: of a WebDataset sample: jpg (the default), png, webp or npy.
     quality: 1 to 100, of JPEG and WebP (90). lossless: WebP without loss.
     shard_size: samples a shard (10,000; fewer where they are large).
@@ -75,17 +78,27 @@ def save(
     to = destination(name, format, grid, resume, options)
     n, start = inputs.sample_range(n, start)
     plan = plan_labels(labels, engine.spec.classes, n, inputs.seed(seed), start, engine.spec.name)
-    job = sample_job(
-        engine,
-        n,
-        labels_of=lambda run: _labels_of(plan, run),
-        recorded=_recorded(plan),
-        seed=seed,
-        start=start,
-        truncation=truncation,
-        output=output,
-    )
-    return write(job, to, progress).manifest
+    with _as_begun(engine, to) as begun:
+        job = sample_job(
+            begun,
+            n,
+            labels_of=lambda run: _labels_of(plan, run),
+            recorded=_recorded(plan),
+            seed=seed,
+            start=start,
+            truncation=truncation,
+            output=output,
+        )
+        return write(job, to, progress).manifest
+
+
+def _as_begun(engine: Engine, to: Destination) -> AbstractContextManager[Engine]:
+    """The engine; with the batch size of the run that is resumed, where nobody gave it one."""
+    if to.resume and engine.batch_size_was_chosen:
+        begun = begun_batch_size(to.path)
+        if begun is not None and begun != engine.batch_size:
+            return engine.with_batch_size(begun)
+    return nullcontext(engine)
 
 
 def sample_job(

@@ -24,6 +24,8 @@ from engine.backends.base import (
 from engine.core.artifacts import Artifact
 from engine.core.spec import GeneratorSpec
 
+_BATCH_SIZE = 32
+
 
 class NullBackend(Backend):
     """Repeats the latent over the output: element j is tanh(z[j mod size]), moved into range."""
@@ -39,7 +41,7 @@ class NullBackend(Backend):
         self.spec = spec
         self.device = choose_option("device", options.device, ("cpu",), self.name)
         self.precision = choose_option("precision", options.precision, ("fp32",), self.name)
-        self.batch_size = options.batch_size or 32
+        self.batch_size = options.batch_size or _BATCH_SIZE
         self.notes = ("no model is run: the output only repeats the latents",)
 
     @classmethod

@@ -53,7 +53,7 @@ def decode(
     from engine.sinks.write import Job
 
     z = read_latents(latents)
-    with options.open(artifact) as engine:
+    with options.open(artifact, to) as engine:
         n, size = len(z), engine.batch_size
         require_labels(labels, engine.spec.classes)
         check_finite(z, latents)

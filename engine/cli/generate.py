@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 import click
@@ -55,7 +54,7 @@ def generate(
     from engine.saving import sample_job
 
     n = _count(n, to.grid)
-    with _as_begun(options, to).open(artifact) as engine:
+    with options.open(artifact, to) as engine:
         classes = engine.spec.classes
         if to.format == "sheet" and classes and labels is None:
             labels = CYCLE
@@ -74,20 +73,6 @@ def generate(
             output=cast(Any, output),
         )
         write(job, to)
-
-
-def _as_begun(options: EngineOptions, to: Destination) -> EngineOptions:
-    """Options with the batch size of the run that is resumed.
-
-    What an engine would choose depends on the memory that is free, and small batches have bits of
-    their own.
-    """
-    from engine.sinks.manifest import FOLDER_MANIFEST, read_manifest
-
-    if not to.resume or options.batch_size is not None:
-        return options
-    manifest = read_manifest(to.path / FOLDER_MANIFEST)
-    return options if manifest is None else replace(options, batch_size=manifest.batch_size)
 
 
 def _count(n: int | None, grid: tuple[int, int] | None) -> int:

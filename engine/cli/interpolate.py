@@ -56,7 +56,7 @@ def interpolate(
 
     to = to.or_grid(steps, 1)
     ends = [(seed if own is None else own, index) for own, index in (first, last)]
-    with options.open(artifact) as engine:
+    with options.open(artifact, to) as engine:
         if steps < 2:
             raise OptionError(f"--steps {steps} must be at least 2: both ends are part of the way")
         (a_seed, a_index), (b_seed, b_index) = ends

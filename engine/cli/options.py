@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli import types
-from engine.sinks.destination import FORMATS, MEMBERS, FileOptions, destination
+from engine.sinks.destination import FORMATS, MEMBERS, Destination, FileOptions, destination
 
 if TYPE_CHECKING:
     from engine.api import Engine
@@ -35,11 +35,18 @@ class EngineOptions:
     input_shape: tuple[int, ...] | None = None
     output_range: tuple[float, float] | None = None
 
-    def open(self, artifact: str) -> Engine:
-        """Open an artifact; what had to be assumed about the model is told on stderr."""
-        from engine.api import Engine
+    def open(self, artifact: str, to: Destination | None = None) -> Engine:
+        """Open an artifact; what had to be assumed about the model is told on stderr.
 
-        engine = Engine(artifact, **{item.name: getattr(self, item.name) for item in fields(self)})
+        to: where the samples go; a run that is resumed there keeps its batch size.
+        """
+        from engine.api import Engine
+        from engine.sinks.folder import begun_batch_size
+
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        if to is not None and to.resume and self.batch_size is None:
+            given["batch_size"] = begun_batch_size(to.path)
+        engine = Engine(artifact, **given)
         assumed = engine.spec.inferred and engine.backend != "null"
         for note in engine.notes:
             if note.startswith("tuning: "):

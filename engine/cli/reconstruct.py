@@ -51,7 +51,7 @@ def reconstruct(
     from engine.saving import describe
     from engine.sinks.write import Job
 
-    with options.open(artifact) as engine:
+    with options.open(artifact, to) as engine:
         spec = engine.spec
         if "encoder" not in spec.entry_points or spec.modality != "image":
             raise OptionError(

@@ -64,6 +64,16 @@ def earlier_run(path: Path, manifest: Manifest, resume: bool) -> Manifest | None
     return earlier
 
 
+def begun_batch_size(path: Path) -> int | None:
+    """The batch size of the run that stands in a folder, None if there is none.
+
+    To be kept when it is continued: what an engine would choose depends on the memory that is free,
+    and small batches have bits of their own. Raises ArtifactError for a damaged manifest.
+    """
+    earlier = read_manifest(path / FOLDER_MANIFEST)
+    return None if earlier is None else earlier.batch_size
+
+
 def _remove_leftovers(path: Path) -> None:
     for item in path.iterdir():
         if _LEFTOVER.fullmatch(item.name):

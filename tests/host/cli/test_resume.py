@@ -103,6 +103,39 @@ def test_other_settings_are_named(
     assert contents(here / "a") == before
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("generate", "pets", "-n", "6"),
+        ("reconstruct", "pets-vae", "in.npy", "--labels", "dog"),
+        ("interpolate", "pets", "--from", "3", "--to", "9", "--steps", "6"),
+        ("decode", "pets", "--latents", "z.npy", "--labels", "cycle"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_resumed_run_keeps_the_batch_size_that_it_was_begun_with(
+    run: Run,
+    models: dict[str, str],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    np.save("in.npy", np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8))
+    np.save("z.npy", np.random.default_rng(0).normal(size=(6, 16)).astype(np.float32))
+    name, model, *rest = command
+    arguments = (name, models[model], *rest, "-o", "a")
+    assert run(*arguments).exit_code == 0
+    before = contents(here / "a")
+    (here / "a/00000003.png").unlink()
+    # Another machine, or another day: another batch size is chosen.
+    monkeypatch.setattr("engine.backends.null._BATCH_SIZE", 7)
+    resumed = run(*arguments, "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert contents(here / "a") == before
+    refused = run(*arguments, "--resume", "--batch-size", 7)
+    assert "batch_size: 32, now 7" in refused.stderr
+
+
 def test_options_of_the_model_and_the_device_are_settings(
     run: Run, checkpoints: dict[str, Path], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -207,3 +207,33 @@ def test_what_cannot_be_is_told_before_a_sample_is_made(
     assert isinstance(caught.value, OptionError), caught.value
     assert message in str(caught.value)
     assert [item.name for item in tmp_path.iterdir()] == [f"{model}.json"]
+
+
+def test_a_resumed_run_keeps_the_batch_size_that_it_was_begun_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "plain.json"
+    path.write_text(SPECS["plain"].to_json())
+    out = tmp_path / "a"
+    with Engine(path) as first:
+        begun = first.save(out, 40)
+    (out / "00000007.png").unlink()
+    # Another machine, or another day: another batch size is chosen.
+    monkeypatch.setattr("engine.backends.null._BATCH_SIZE", 7)
+    with Engine(path) as other:
+        assert other.batch_size == 7
+        assert other.save(out, 40, resume=True) == begun
+        assert other.batch_size == 7
+        assert len(other.generate(3)) == 3
+    with (
+        Engine(path, batch_size=7) as given,
+        pytest.raises(OptionError, match="batch_size: 32, now 7"),
+    ):
+        given.save(out, 40, resume=True)
+
+
+def test_an_engine_with_another_batch_size_has_the_same_options(tmp_path: Path) -> None:
+    one = engine(tmp_path, "pets")
+    with one.with_batch_size(9) as other:
+        assert (one.batch_size, other.batch_size) == (4, 9)
+        assert (other.backend, other.artifact, other.options) == ("null", one.artifact, one.options)
