@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.container import processors
 from kernels.geometry import Geometry
 from kernels.native.library import CItem, COperation, COptions, CValue, load
 from kernels.native.parallel import Lent, Parallel
@@ -110,6 +110,23 @@ def geometry_integers(geometry: Geometry) -> list[int]:
     ]
 
 
+class _Handle:
+    """The library's network, freed with the last reference: a run holds one of its own.
+
+    So it may be closed while another thread runs it; and there is no lock that a forked child could
+    find locked.
+    """
+
+    __slots__ = ("_library", "address")
+
+    def __init__(self, library: ctypes.CDLL, address: int) -> None:
+        self._library = library
+        self.address = address
+
+    def __del__(self) -> None:
+        self._library.gk_free(self.address)
+
+
 class Network:
     """Operations on micro-batches of `capacity` images.
 
@@ -130,7 +147,7 @@ class Network:
         parallel: Parallel | None = None,
     ) -> None:
         self._library = load()
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or processors()
         # As long as the network, which calls it.
         self._lent = Lent(parallel)
         options = COptions(
@@ -141,9 +158,10 @@ class Network:
             instruction_set.encode() if instruction_set else None,
             self._lent.callback,
         )
-        self._handle: int | None = self._library.gk_new(ctypes.byref(options))
-        if not self._handle:
+        address = self._library.gk_new(ctypes.byref(options))
+        if not address:
             raise self._failure()
+        self._handle: _Handle | None = _Handle(self._library, address)
         self._arguments: dict[Space, dict[int, _Argument]] = {Space.INPUT: {}, Space.OUTPUT: {}}
 
     def add(
@@ -174,7 +192,7 @@ class Network:
             len(numbers),
             len(kept),
         )
-        number: int = self._library.gk_add(self._open(), ctypes.byref(operation))
+        number: int = self._call(self._library.gk_add, ctypes.byref(operation))
         if number < 0:
             raise self._failure()
         for value in (*inputs, *outputs):
@@ -196,7 +214,7 @@ class Network:
 
         Raises ValueError for an operation that there is not.
         """
-        rows: int = self._library.gk_granularity(self._open(), operation)
+        rows: int = self._call(self._library.gk_granularity, operation)
         if rows < 0:
             raise self._failure()
         return rows
@@ -204,7 +222,7 @@ class Network:
     def schedule(self, items: Sequence[Item]) -> None:
         """Set the order of work. Raises ValueError for rows that it cannot run."""
         packed = (CItem * len(items))(*[CItem(i.operation, i.begin, i.end) for i in items])
-        if self._library.gk_schedule(self._open(), packed, len(items)) < 0:
+        if self._call(self._library.gk_schedule, packed, len(items)) < 0:
             raise self._failure()
 
     def run(
@@ -213,11 +231,13 @@ class Network:
         """Run on arrays [images, ...] of the types of their values; outputs are overwritten.
 
         Gives [images]: whether all stored numbers of an image were finite. Raises ValueError for an
-        array that is not contiguous or not what was described, and what `parallel` raises.
+        array that is not contiguous or not what was described, or is to be written and must not
+        be; MemoryError and RuntimeError for what the machine lacks, memory or threads; and what
+        `parallel` raises.
         """
         finite = np.empty(images, np.bool_)
-        status = self._library.gk_run(
-            self._open(),
+        status = self._call(
+            self._library.gk_run,
             images,
             self._pointers(Space.INPUT, inputs, images),
             self._pointers(Space.OUTPUT, outputs, images),
@@ -227,24 +247,22 @@ class Network:
         if failure is not None:
             raise failure
         if status < 0:
-            raise self._failure()
+            raise self._failure(RuntimeError)
         return finite
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of packed weights."""
-        return int(self._library.gk_weight_bytes(self._open()))
+        return int(self._call(self._library.gk_weight_bytes))
 
     @property
     def workspace_bytes(self) -> int:
         """Bytes of the arenas and scratch memory of all workers."""
-        return int(self._library.gk_workspace_bytes(self._open()))
+        return int(self._call(self._library.gk_workspace_bytes))
 
     def close(self) -> None:
-        """Free it; a second call does nothing."""
-        handle, self._handle = self._handle, None
-        if handle:
-            self._library.gk_free(handle)
+        """Free it, once the runs of other threads have ended; a second call does nothing."""
+        self._handle = None
 
     def __enter__(self) -> Self:
         return self
@@ -257,18 +275,15 @@ class Network:
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self.close()
-
-    def _open(self) -> int:
-        if not self._handle:
+    def _call(self, function: Any, *arguments: Any) -> Any:
+        handle = self._handle
+        if handle is None:
             raise ValueError("the network is closed")
-        return self._handle
+        return function(handle.address, *arguments)
 
-    def _failure(self) -> Exception:
+    def _failure(self, kind: type[Exception] = ValueError) -> Exception:
         message = self._library.gk_error().decode()
-        return MemoryError(message) if message == "out of memory" else ValueError(message)
+        return MemoryError(message) if message == "out of memory" else kind(message)
 
     def _pointers(self, space: Space, arrays: Sequence[Array], images: int) -> Any:
         # Before a single image this takes its part of the time: so it is plain.
@@ -282,6 +297,8 @@ class Network:
                 or not array.flags.c_contiguous
             ):
                 raise _mismatch(f"{space.name.lower()} {number}", array, dtype, images, elements)
+            if space == Space.OUTPUT and not array.flags.writeable:
+                raise ValueError(f"output {number} is read-only")
         return (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
 
 

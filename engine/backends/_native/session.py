@@ -34,6 +34,7 @@ class Session:
         self._gen = gen
         self.choices = choices
         self._ready: dict[Key, Ready] = {}
+        self._closed = False
 
     def plan(self, entry_point: str, images: bool) -> Plan:
         """The plan of an entry point. Raises UnsupportedError for what native cannot run."""
@@ -55,7 +56,9 @@ class Session:
         )
 
     def open(self, entry_point: str, images: bool) -> Ready:
-        """The network of an entry point, made if it is not there yet."""
+        """The network of an entry point, made if it is not there yet. Raises as `build`."""
+        if self._closed:
+            raise OptionError("the engine is closed; make a new one")
         key = entry_point, images
         if key not in self._ready:
             plan = self.plan(entry_point, images)
@@ -78,8 +81,18 @@ class Session:
             finite = ready.network.run(rows, feed, filled)
         except MemoryError as error:
             raise OptionError(
-                "the machine has no more memory for the network's workers; set threads= lower"
+                "the machine has no more memory for the network's workers; set threads= (it is "
+                f"{self.choices.threads}) or batch_size= lower"
             ) from error
+        except RuntimeError as error:
+            raise OptionError(
+                f"the network's workers failed: {error}; where the machine allows no more threads, "
+                f"set threads= lower (it is {self.choices.threads})"
+            ) from error
+        except ValueError as error:
+            if not self._closed:
+                raise
+            raise OptionError("the engine was closed in the midst of a run") from error
         made = {
             output.value.name: output.finished(array, out)
             for output, array in zip(plan.outputs, filled, strict=True)
@@ -87,7 +100,8 @@ class Session:
         return made, finite
 
     def close(self) -> None:
-        """Free all networks."""
-        for ready in self._ready.values():
+        """Free all networks; one that another thread runs, when it has ended."""
+        self._closed = True
+        for ready in list(self._ready.values()):
             ready.network.close()
         self._ready.clear()

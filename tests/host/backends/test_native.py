@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from engine.core.errors import BackendUnavailableError, OptionError
 from engine.program import gen, graph
 from engine.program.graph import Program, Value
 from kernels.native import library
+from kernels.native.network import Network
 from tests.cases.small_programs import dcgan, program, upsampling, weights
 
 NAMES = zoo.names()
@@ -213,6 +215,62 @@ def test_memory_is_planned_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("engine.backends._native.build.available_bytes", lambda: needed - 1)
     with pytest.raises(OptionError, match=r"the network takes .* are free; set threads= lower"):
         Engine("dcgan-emoji", backend="native", precision="fp32", batch_size=64, threads=2)
+
+
+def test_scratch_memory_of_workers_is_planned_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"backend": "native", "precision": "fp32", "batch_size": 64, "threads": 2}
+    engine = Engine("dcgan-emoji", **given)
+    ready = engine._backend._session.open("decoder", True)
+    needed = ready.network.workspace_bytes
+    assert needed > 2 * ready.plan.arena_bytes > 0
+    monkeypatch.setattr("engine.memory.available_bytes", lambda: needed - 1)
+    with pytest.raises(OptionError, match=r"memory of its workers would .* set threads= lower"):
+        Engine("dcgan-emoji", **given)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            MemoryError("out of memory"),
+            r"no more memory .* set threads= \(it is 2\) or batch_size=",
+        ),
+        (RuntimeError("Resource temporarily unavailable"), r"no more threads, set threads= lower"),
+    ],
+    ids=["memory", "threads"],
+)
+def test_what_fails_in_mid_run_says_what_to_set(
+    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    with Engine("vae-digits", backend="native", threads=2) as engine:
+        monkeypatch.setattr(Network, "run", fails)
+        with pytest.raises(OptionError, match=message):
+            engine.generate(3)
+
+
+def test_an_engine_may_be_closed_while_it_samples() -> None:
+    for _ in range(5):
+        engine = Engine("gan-mlp-digits", backend="native", threads=2, batch_size=64)
+        found: list[object] = []
+
+        def sample(engine: Engine = engine, found: list[object] = found) -> None:
+            try:
+                while True:
+                    found.append(len(engine.generate(1000)))
+            except OptionError as error:
+                found.append(str(error))
+
+        thread = threading.Thread(target=sample)
+        thread.start()
+        while not found:
+            time.sleep(0.001)
+        engine.close()
+        thread.join()
+        assert "closed" in found[-1]
+        assert set(found[:-1]) == {1000}
 
 
 def test_a_refused_model_goes_to_the_next_backend(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -97,6 +100,57 @@ def test_a_closed_network_says_so() -> None:
     network.close()
     with pytest.raises(ValueError, match="closed"):
         network.run(1, [numbers(1)], [numbers(1)])
+
+
+def test_a_network_may_be_closed_while_another_thread_runs_it() -> None:
+    for _ in range(20):
+        network = there_and_back(threads=2)
+        x = numbers(4000)
+        found: list[object] = []
+
+        def run(network: Network = network, x: Any = x, found: list[object] = found) -> None:
+            y = np.full_like(x, np.nan)
+            try:
+                while True:
+                    network.run(len(x), [x], [y])
+                    found.append(np.array_equal(y, x))
+            except ValueError as error:
+                found.append(str(error))
+
+        threads = [threading.Thread(target=run) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        while not found:
+            time.sleep(0.001)
+        network.close()
+        for thread in threads:
+            thread.join()
+        assert found.count("the network is closed") == 2
+        assert found.count(True) == len(found) - 2
+
+
+def test_a_closed_network_is_freed_with_its_last_run() -> None:
+    network = there_and_back()
+    handle, freed = network._handle, []
+    real, address = handle._library, handle.address
+    handle._library = SimpleNamespace(gk_free=lambda old: freed.append(old) or real.gk_free(old))
+    del handle
+
+    def close(address: int) -> list[int]:
+        network.close()
+        return list(freed)
+
+    assert network._call(close) == []
+    assert freed == [address]
+
+
+def test_an_output_that_is_read_only_is_refused() -> None:
+    with there_and_back() as network:
+        y = np.zeros((4, 5, 3), np.float32)
+        y.flags.writeable = False
+        with pytest.raises(ValueError, match="output 0 is read-only"):
+            network.run(4, [y], [y])
+        assert not y.any()
 
 
 @pytest.mark.parametrize(
