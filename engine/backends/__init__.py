@@ -135,7 +135,7 @@ def open_best(
         backend = get(name)
         reason = backend.unavailable()
         if reason is None:
-            reason = _unsuited(backend, options)
+            reason = backend.unsuited(options)
             unsuited += [backend] if reason else []
         if reason is None:
             try:
@@ -160,19 +160,6 @@ def _opened(
     if artifact.kind == "checkpoint" and backend.capabilities.through_onnx:
         artifact = as_onnx(artifact)
     return backend.open(artifact, options)
-
-
-def _unsuited(backend: type[Backend], options: BackendOptions) -> str | None:
-    """Why a backend cannot be what `options` ask for, though it runs here."""
-    can = backend.capabilities
-    for what, asked, valid in (
-        ("device", options.device, can.devices),
-        ("precision", options.precision, can.precisions),
-    ):
-        # A device may have a number: cuda:1.
-        if asked != "auto" and asked.split(":")[0] not in valid:
-            return f"{what} {asked!r} is none of {', '.join(valid)}"
-    return None
 
 
 def _best(artifact: Artifact) -> Choice:

@@ -96,6 +96,19 @@ class Backend(Protocol):
         ...
 
     @classmethod
+    def unsuited(cls, options: BackendOptions) -> str | None:
+        """Why it cannot be what `options` ask for, though it runs here, or None."""
+        can = cls.capabilities
+        for what, asked, valid in (
+            ("device", options.device, can.devices),
+            ("precision", options.precision, can.precisions),
+        ):
+            # A device may have a number: cuda:1.
+            if asked != "auto" and asked.split(":")[0] not in valid:
+                return f"{what} {asked!r} is none of {', '.join(valid)}"
+        return None
+
+    @classmethod
     def version(cls) -> str:
         """Version of what runs the model, '' if it is not installed."""
         ...

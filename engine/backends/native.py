@@ -11,7 +11,7 @@ from typing import Self
 
 from engine.backends._native import precision as precisions
 from engine.backends._native import tuning
-from engine.backends._native.choices import default_choices
+from engine.backends._native.choices import FEWEST_LANES, default_choices
 from engine.backends._native.session import Session
 from engine.backends._native.sizes import default_batch_size
 from engine.backends._programs import open_programs
@@ -72,12 +72,21 @@ class NativeBackend(Backend):
         # What cannot run shall be told now, so that `auto` can go on.
         self._session.open("decoder", self.spec.modality == "image")
         measured = f"tuning: {'; '.join(choices.measured)}" if choices.measured else ""
-        self.notes = tuple(filter(None, (f"native: {choices}", why, measured)))
+        notes = (f"native: {choices}", why, _about_few(self.batch_size, options), measured)
+        self.notes = tuple(filter(None, notes))
 
     @classmethod
     def unavailable(cls) -> str | None:
         """Why the library cannot be used, or None."""
         return library.unavailable()
+
+    @classmethod
+    def unsuited(cls, options: BackendOptions) -> str | None:
+        """As any backend; and bfloat16 on a processor that does not multiply it."""
+        instruction_set = _instruction_set()
+        if options.precision == "bf16" and not precisions.can_bf16(instruction_set):
+            return f"{instruction_set} does not multiply bfloat16"
+        return super().unsuited(options)
 
     @classmethod
     def version(cls) -> str:
@@ -102,6 +111,17 @@ class NativeBackend(Backend):
     def close(self) -> None:
         """Free weights and workers."""
         self._session.close()
+
+
+def _about_few(batch_size: int, options: BackendOptions) -> str:
+    """What to know of batches that do not fill vectors with images, '' where they do."""
+    if batch_size >= FEWEST_LANES:
+        return ""
+    why = "" if options.batch_size else ", chosen as its samples are large,"
+    return (
+        f"few images: batch_size={batch_size}{why} takes the kernels for 1 to {FEWEST_LANES - 1} "
+        f"images; {FEWEST_LANES} and more sample faster, and have bits of their own"
+    )
 
 
 def _instruction_set() -> str:

@@ -180,6 +180,35 @@ def test_an_older_instruction_set_by_name(name: str, monkeypatch: pytest.MonkeyP
             Engine("vae-digits", backend="native", precision="bf16")
 
 
+def test_bf16_where_native_has_none_goes_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    if "avx2" not in library.instruction_sets():
+        pytest.skip("this processor, or this build, has no avx2")
+    monkeypatch.setattr("engine.backends.triton.no_gpu_reason", lambda: "no GPU")
+    monkeypatch.setenv(native.INSTRUCTION_SET, "avx2")
+    with Engine("vae-digits", precision="bf16") as engine:
+        assert (engine.backend, engine.precision) == ("torch", "bf16")
+        assert "native: avx2 does not multiply bfloat16" in engine.explain()
+        assert len(engine.generate(3)) == 3
+    monkeypatch.setattr("engine.backends.torch.not_installed", lambda *_: "torch is not there")
+    with pytest.raises(OptionError, match="precision='bf16' is not possible with backend 'native'"):
+        Engine("vae-digits", precision="bf16")
+
+
+def test_batches_below_16_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"backend": "native", "precision": "fp32"}
+    with Engine("vae-digits", batch_size=15, **given) as engine:
+        assert "note       few images: batch_size=15 takes the kernels for 1 to 15 images" in (
+            engine.explain()
+        )
+    with Engine("vae-digits", batch_size=16, **given) as engine:
+        assert "few images" not in engine.explain()
+    monkeypatch.setattr("engine.backends._native.sizes._OUTPUT_BYTES", 30_000)
+    with Engine("vae-digits", **given) as engine:
+        assert engine.batch_size < 16
+        assert "chosen as its samples are large, takes the kernels" in engine.explain()
+
+
 def test_an_unknown_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(native.INSTRUCTION_SET, "mmx")
     with pytest.raises(OptionError, match=r"GENERATOR_KERNELS_ISA='mmx' .*these do: portable"):
