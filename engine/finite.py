@@ -24,11 +24,11 @@ def check_finite(values: Any, first: int, context: str) -> None:
 
 def check_rows(finite: Sequence[bool] | NDArray[np.bool_], first: int, context: str) -> None:
     """Raise NumericalError naming the first sample whose row is not finite."""
-    bad = next((row for row, good in enumerate(finite) if not good), None)
-    if bad is None:
+    rows = np.asarray(finite)
+    if rows.all():
         return
     raise NumericalError(
-        f"sample {first + bad} of {context} holds NaN or infinity; check the weights"
+        f"sample {first + int(rows.argmin())} of {context} holds NaN or infinity; check the weights"
     )
 
 

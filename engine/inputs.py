@@ -60,7 +60,7 @@ def latents(z: ArrayLike, noise: Noise) -> NDArray[np.float32]:
     Raises OptionError for another shape, a type that is no number, NaN or infinity.
     """
     array = _array("latents", z)
-    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+    if array.dtype.kind not in "fiu":
         raise OptionError(f"latents have the type {array.dtype}; give floating-point numbers")
     wanted = noise.shape
     extra = array.shape[1 + len(wanted) :]
@@ -135,9 +135,12 @@ def _array(name: str, value: ArrayLike) -> NDArray[Any]:
 
 
 def _float32(name: str, array: NDArray[Any]) -> NDArray[np.float32]:
-    # Values beyond float32 become infinite, and are then refused.
-    with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(array, np.float32)
+    if array.dtype == np.float32:
+        values = np.ascontiguousarray(array)
+    else:
+        # Values beyond float32 become infinite, and are then refused.
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(values).all():
         raise OptionError(f"{name} hold NaN or infinity")
     return values

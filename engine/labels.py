@@ -37,7 +37,10 @@ class LabelPlan:
             return random_labels(self.classes, self.seed, first, count)
         if isinstance(self.fixed, int):
             return np.full(count, self.fixed, np.int64)
-        index = np.arange(count) + (first - self.start)
+        offset = first - self.start
+        if offset >= 0 and offset + count <= len(self.fixed):
+            return self.fixed[offset : offset + count]
+        index = np.arange(count) + offset
         inside = (index >= 0) & (index < len(self.fixed))
         return np.where(inside, self.fixed[np.where(inside, index, 0)], 0)
 

@@ -60,6 +60,7 @@ class Runner:
         self._spec = backend.spec
         self._batch_size = backend.batch_size
         self._closed = False
+        self._context = f"{self._spec.name!r} ({backend.name}, {backend.precision})"
 
     def close(self) -> None:
         """Free the model; later runs raise OptionError."""
@@ -100,9 +101,9 @@ class Runner:
             values = result.numpy(name)[batch.rows]
         first = batch.first + batch.rows.start
         if result.finite is None:
-            check_finite(values, first, self._context())
+            check_finite(values, first, self._context)
         else:
-            check_rows(result.finite[batch.rows], first, self._context())
+            check_rows(result.finite[batch.rows], first, self._context)
         if output == "uint8" and values.dtype != np.uint8:
             values = to_uint8(values, self._spec.output.range)
         if out is None:
@@ -121,7 +122,7 @@ class Runner:
         result = self._run("encoder", feed, False, None)
         mean, logvar = result.numpy("mean")[batch.rows], result.numpy("logvar")[batch.rows]
         for values in (mean, logvar):
-            check_finite(values, batch.first, f"the encoder of {self._context()}")
+            check_finite(values, batch.first, f"the encoder of {self._context}")
         return mean, logvar
 
     def _run(
@@ -142,9 +143,6 @@ class Runner:
         if fused:
             return self._backend.run_images(feed, **given)
         return self._backend.run(entry_point, feed, **given)
-
-    def _context(self) -> str:
-        return f"{self._spec.name!r} ({self._backend.name}, {self._backend.precision})"
 
 
 def padded(rows: Floats, first: int, batch_size: int) -> Floats:

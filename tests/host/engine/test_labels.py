@@ -48,6 +48,13 @@ def test_padding_rows_get_class_zero() -> None:
     assert plan.batch(4, 4).tolist() == [0, 2, 2, 0]
 
 
+def test_rows_of_a_range_get_their_own_classes() -> None:
+    plan = plan_labels([2, 0, 1], NAMES, 3, 0, 5, "m")
+    assert plan is not None
+    assert [plan.batch(5, 3).tolist(), plan.batch(6, 2).tolist()] == [[2, 0, 1], [0, 1]]
+    assert [plan.batch(4, 2).tolist(), plan.batch(7, 2).tolist()] == [[0, 2], [1, 0]]
+
+
 def test_unconditional_has_no_plan() -> None:
     assert plan_labels(None, (), 3, 0, 0, "m") is None
 
