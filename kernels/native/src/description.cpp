@@ -152,6 +152,12 @@ void Description::expect(const gk_value& value, gk_form form, int64_t positions,
   }
 }
 
+void Description::expect_values(int inputs, int outputs) const {
+  if (input_count() == inputs && output_count() == outputs) return;
+  refuse("has " + std::to_string(input_count()) + " inputs and " + std::to_string(output_count()) +
+         " outputs, not " + std::to_string(inputs) + " and " + std::to_string(outputs));
+}
+
 void Description::check_packed(int64_t packed, int64_t floats) const {
   // What one float in a block of 32 x 32 takes; where there are few it does not matter.
   constexpr int64_t kMostTimes = 1024;

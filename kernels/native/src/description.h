@@ -45,6 +45,8 @@ class Description {
   // Refuses unless the value has this form and these sizes; kAny is any size.
   static constexpr int64_t kAny = -1;
   void expect(const gk_value& value, gk_form form, int64_t positions, int64_t channels) const;
+  // Refuses other numbers of values.
+  void expect_values(int inputs, int outputs) const;
   // Refuses to list more places (kMostPlanned) than an operation may.
   void check_planned(int64_t places) const;
   // Refuses to pack so few floats into so many, as only absurd sizes make.

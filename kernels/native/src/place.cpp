@@ -61,8 +61,8 @@ int64_t bytes_of_image(const gk_value& value) {
 }  // namespace
 
 int64_t image_bytes(const gk_value& value) {
-  if (value.form == GK_LANES || value.form == GK_ROWS) {
-    refuse(value, "is the caller's; lanes and rows live in the arena only");
+  if (value.form == GK_LANES || value.form == GK_ROWS || value.form == GK_PLAIN16) {
+    refuse(value, "is the caller's; lanes, rows and plain16 live in the arena only");
   }
   return bytes_of_image(value);
 }

@@ -8,7 +8,7 @@
 
 namespace gk {
 
-// Bytes of one image of a caller's value. Throws std::invalid_argument for lanes and rows.
+// Bytes of one image of a caller's value. Throws std::invalid_argument for forms of the arena.
 int64_t image_bytes(const gk_value& value);
 
 // Throws std::invalid_argument unless form, space and sizes are such that there is such a value, and

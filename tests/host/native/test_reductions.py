@@ -284,7 +284,7 @@ def test_matmul(axes, m, k, n, instruction_set):
     [
         ("reduce", [0, 2, 3, 5, 1, 0], [], [], "does not have the shape"),
         ("reduce", [4, 2, 3, 4, 1, 0], [], [], "integer 0 is 4"),
-        ("matmul", [1, 3, 4, 4], [], [], "input 1 is missing"),
+        ("matmul", [1, 3, 4, 4], [], [], "has 1 inputs and 1 outputs, not 2 and 1"),
         ("instance_norm", [3, 0], [1e-5, 0.0], [np.ones(4), np.ones(4)], "3 groups do not divide"),
         ("layer_norm", [], [1e-5], [np.ones(3), np.ones(4)], "has 3 floats, not 4"),
     ],

@@ -14,6 +14,7 @@ namespace {
 class LanesConvolution final : public Operation {
  public:
   LanesConvolution(Description& description, const Target& target) {
+    description.expect_values(1, 1);
     const gk_value& input = description.input(0);
     const gk_value& output = description.output(0);
     lanes::Layer layer{};

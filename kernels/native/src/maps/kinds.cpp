@@ -23,7 +23,7 @@ void check_same(const Description& description) {
 class Elementwise final : public Map {
  public:
   Elementwise(Description& description, const Target& target)
-      : Map(description, target, Forms::kAll) {
+      : Map(description, target, 1, Forms::kAll) {
     check_same(description);
     set_shape(description, rows_and_channels(output_, rows_));
     const auto op = static_cast<Operator>(description.integer(0, kFunctionCount - 1));
@@ -36,7 +36,8 @@ class Elementwise final : public Map {
 
 class Add final : public Map {
  public:
-  Add(Description& description, const Target& target) : Map(description, target, Forms::kAll) {
+  Add(Description& description, const Target& target)
+      : Map(description, target, description.input_count(), Forms::kAll) {
     check_same(description);
     set_shape(description, rows_and_channels(output_, rows_));
     const Activation activation = description.activation();
@@ -61,7 +62,8 @@ class Add final : public Map {
 
 class Affine final : public Map {
  public:
-  Affine(Description& description, const Target& target) : Map(description, target, Forms::kAll) {
+  Affine(Description& description, const Target& target)
+      : Map(description, target, 1, Forms::kAll) {
     check_same(description);
     const Activation activation = description.activation();
     set_shape(description, read_shape(description));
@@ -84,7 +86,8 @@ class Affine final : public Map {
 
 class PRelu final : public Map {
  public:
-  PRelu(Description& description, const Target& target) : Map(description, target, Forms::kAll) {
+  PRelu(Description& description, const Target& target)
+      : Map(description, target, 1, Forms::kAll) {
     check_same(description);
     set_shape(description, read_shape(description));
     const Sizes sizes = read_sizes(description, shape_.size(), 0);
@@ -99,7 +102,7 @@ class PRelu final : public Map {
 class Binary final : public Map {
  public:
   Binary(Description& description, const Target& target)
-      : Map(description, target, Forms::kFloat32) {
+      : Map(description, target, 2, Forms::kFloat32) {
     const int function = description.integer(0, kMin - kAdd);
     const Activation activation = description.activation();
     const Sizes a = read_shape(description);

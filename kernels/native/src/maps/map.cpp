@@ -12,12 +12,13 @@ Buffer<float> keep(const float* numbers, int64_t count) {
   return kept;
 }
 
-Map::Map(Description& description, const Target& target, Forms forms)
+Map::Map(Description& description, const Target& target, int inputs, Forms forms)
     : kernels_(target.kernels.maps),
       output_(description.output(0)),
       // Blocks of channels are not cut.
       rows_(read_rows(description,
                       is_bfloat16(output_) ? output_.positions : elements(output_))) {
+  description.expect_values(inputs, 1);
   check_forms(description, target, forms);
 }
 

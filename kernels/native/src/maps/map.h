@@ -35,8 +35,8 @@ class Map : public Operation {
     std::vector<Operand> operands;
   };
 
-  // Reads `rows`, and checks forms.
-  Map(Description& description, const Target& target, Forms forms);
+  // Checks the number of inputs and the forms, and reads `rows`.
+  Map(Description& description, const Target& target, int inputs, Forms forms);
   // The shape of the output; where it is cut into rows, they are its first axis.
   void set_shape(const Description& description, Sizes shape);
   // An input that has the shape of the output.

@@ -13,6 +13,7 @@ bool flat(const gk_value& value) {
 
 Convert::Convert(Description& description, const Target& target)
     : kernels_(target.kernels.moves) {
+  description.expect_values(1, 1);
   const gk_value& from = description.input(0);
   const gk_value& to = description.output(0);
   for (const gk_value* value : {&from, &to}) {
@@ -36,7 +37,6 @@ Convert::Convert(Description& description, const Target& target)
     plan_.scale = static_cast<float>(255.0 / (high - low));
     plan_.offset = static_cast<float>(-low) * plan_.scale;
   }
-  description.finish();
 }
 
 void Convert::run(const Work& work) const {

@@ -6,6 +6,7 @@ namespace gk {
 
 Embedding::Embedding(Description& description, const Target& target)
     : kernels_(target.kernels.moves), lanes_(description.output(0).form == GK_LANES) {
+  description.expect_values(1, 1);
   const gk_value& labels = description.input(0);
   const gk_value& output = description.output(0);
   description.expect(labels, GK_INDEX, Description::kAny, Description::kAny);

@@ -7,9 +7,6 @@
 namespace gk {
 namespace {
 
-// What is listed one by one.
-constexpr int64_t kMostUnits = int64_t{1} << 28;
-
 int64_t units_of(const gk_value& value) {
   return is_bfloat16(value) ? value.positions * channel_blocks(value) : elements(value);
 }
@@ -22,12 +19,32 @@ uint16_t half_of(float number) {
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+// A table of places as runs of equal steps, and those of nowhere.
+std::vector<Run> runs_of(const Sizes& table) {
+  std::vector<Run> runs;
+  for (int64_t i = 0; i < static_cast<int64_t>(table.size()); ++i) {
+    const int64_t place = table[static_cast<size_t>(i)];
+    const int source = place == Move::kNowhere ? kTable : 0;
+    if (!runs.empty() && runs.back().source == source) {
+      Run& last = runs.back();
+      if (source == kTable || last.count == 1) last.step = place - last.from;
+      if (source == kTable || last.from + last.count * last.step == place) {
+        ++last.count;
+        continue;
+      }
+    }
+    runs.push_back({i, place, 1, 1, source});
+  }
+  return runs;
+}
+
 }  // namespace
 
-Move::Move(Description& description, const Target& target, bool banded)
+Move::Move(Description& description, const Target& target, int inputs, bool banded)
     : kernels_(target.kernels.moves),
       output_(description.output(0)),
       rows_(banded ? read_rows(description, units_of(output_)) : 1) {
+  description.expect_values(inputs, 1);
   check_forms(description, target, Forms::kAll);
   for (int i = 0; i < description.input_count(); ++i) {
     inputs_.push_back(units_of(description.input(i)) * unit_bytes());
@@ -40,52 +57,48 @@ Sizes Move::in_units(Sizes shape) const {
   return shape;
 }
 
-void Move::check_units(const Description& description) const {
-  if (units_of(output_) <= kMostUnits) return;
-  description.refuse("would move " + std::to_string(units_of(output_)) +
-                     " elements one by one, more than " + std::to_string(kMostUnits));
-}
-
-void Move::append(int source, int64_t from) {
-  if (!runs_.empty()) {
+void Move::append(const Run& run) {
+  if (run.count == 0) return;
+  if (!runs_.empty() && runs_.back().source == run.source) {
     Run& last = runs_.back();
-    if (last.source == source) {
-      if (last.count == 1) last.step = from - last.from;
-      if (last.from + last.count * last.step == from) {
-        ++last.count;
-        ++units_;
-        return;
-      }
+    const int64_t step = last.count == 1 ? run.from - last.from : last.step;
+    if (last.from + last.count * step == run.from && (run.count == 1 || run.step == step)) {
+      last.step = step;
+      last.count += run.count;
+      units_ += run.count;
+      return;
     }
   }
-  runs_.push_back({units_++, from, 1, 1, source});
-}
-
-void Move::append_run(int source, int64_t from, int64_t count) {
-  if (count == 0) return;
-  runs_.push_back({units_, from, 1, count, source});
-  units_ += count;
+  runs_.push_back({units_, run.from, run.step, run.count, run.source});
+  units_ += run.count;
 }
 
 void Move::append_axes(const Description& description, const std::vector<Sizes>& tables) {
-  Sizes index(tables.size());
-  for (const Sizes& table : tables) {
-    if (table.empty()) return;
+  if (tables.empty()) return append({0, 0, 1, 1, 0});
+  const std::vector<Run> inner = runs_of(tables.back());
+  const size_t outer = tables.size() - 1;
+  auto turns = static_cast<int64_t>(inner.size());
+  for (size_t axis = 0; axis < outer; ++axis) {
+    turns = multiplied(turns, static_cast<int64_t>(tables[axis].size()));
   }
+  if (turns == 0) return;
+  description.check_planned(turns);
+  Sizes index(outer);
   for (;;) {
     int64_t from = 0;
     bool somewhere = true;
-    for (size_t axis = 0; axis < tables.size(); ++axis) {
+    for (size_t axis = 0; axis < outer; ++axis) {
       const int64_t place = tables[axis][static_cast<size_t>(index[axis])];
       somewhere = somewhere && place != kNowhere;
       // Beside nothing, what a place would be may be beyond all integers.
       if (somewhere) from += place;
     }
-    append(somewhere ? 0 : kTable, somewhere ? from : index.back());
-    if (runs_.size() > static_cast<size_t>(kMostPlanned)) {
-      description.check_planned(static_cast<int64_t>(runs_.size()));
+    for (const Run& run : inner) {
+      const bool found = somewhere && run.source != kTable;
+      append(found ? Run{0, from + run.from, run.step, run.count, 0}
+                   : Run{0, run.to, 1, run.count, kTable});
     }
-    size_t axis = tables.size();
+    size_t axis = outer;
     while (axis > 0 && ++index[axis - 1] == static_cast<int64_t>(tables[axis - 1].size())) {
       index[--axis] = 0;
     }

@@ -10,29 +10,26 @@ namespace gk {
 
 class Move : public Operation {
  public:
+  static constexpr int64_t kNowhere = -1;
+
   void run(const Work& work) const override;
   int rows() const override { return rows_; }
   bool divisible() const override { return true; }
   size_t weight_bytes() const override;
 
  protected:
-  // Checks forms and, where `banded`, reads `rows`.
-  Move(Description& description, const Target& target, bool banded);
+  // Checks the number of inputs and the forms and, where `banded`, reads `rows`.
+  Move(Description& description, const Target& target, int inputs, bool banded);
   // A shape with its channels counted in units: blocks of 32 in bfloat16.
   Sizes in_units(Sizes shape) const;
-  // Refuses an output of so many units that listing them takes too long.
-  void check_units(const Description& description) const;
-  // Appends a unit of the output: one more of the last run where it follows that.
-  void append(int source, int64_t from);
-  // Appends units that follow each other in the source.
-  void append_run(int source, int64_t from, int64_t count);
+  // Appends units of the output, as `count`, `from`, `step` and `source` of a run say; to the last run
+  // where they follow that.
+  void append(const Run& run);
   // Appends as many units as the tables' product: axis by axis, where in the source each index of
   // the output is; kNowhere is the table's unit of the same index along the last axis.
   void append_axes(const Description& description, const std::vector<Sizes>& tables);
   // Units of the model: [count, channels], of which the last may be padded.
   void set_table(const float* numbers, int64_t count, int64_t channels);
-
-  static constexpr int64_t kNowhere = -1;
 
   const MoveKernels& kernels_;
   const gk_value output_;

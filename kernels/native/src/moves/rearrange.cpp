@@ -19,6 +19,11 @@ Sizes identity(int64_t size, int64_t stride) {
   return places;
 }
 
+// Places are listed axis by axis.
+void check_axes(const Description& description, const Sizes& shape) {
+  for (const int64_t size : shape) description.check_planned(size);
+}
+
 // What is done to blocks of channels must leave all channels where they are.
 void keep_channels(const Description& description, const gk_value& output, bool kept) {
   if (is_bfloat16(output) && !kept) description.refuse("bfloat16 channels must stay as they are");
@@ -48,7 +53,8 @@ int64_t source_of(Mode mode, int64_t place, int64_t size) {
 
 }  // namespace
 
-Concat::Concat(Description& description, const Target& target) : Move(description, target, true) {
+Concat::Concat(Description& description, const Target& target)
+    : Move(description, target, description.input_count(), true) {
   const int axis = description.integer(0, 7);
   const Sizes shape = read_shape(description);
   check_shape(description, output_, shape);
@@ -74,13 +80,13 @@ Concat::Concat(Description& description, const Target& target) : Move(descriptio
     for (size_t k = 0; k < count; ++k) {
       const bool blocks = channels && is_bfloat16(output_);
       const int64_t run = (blocks ? (parts[k] + 31) / 32 : parts[k]) * inner;
-      append_run(static_cast<int>(k), i * run, run);
+      append({0, i * run, 1, run, static_cast<int>(k)});
     }
   }
 }
 
 Permute::Permute(Description& description, const Target& target)
-    : Move(description, target, true) {
+    : Move(description, target, 1, true) {
   const Sizes shape = read_shape(description);
   const Sizes axes = read_sizes(description, shape.size(), 0);
   check_shape(description, description.input(0), shape);
@@ -88,12 +94,12 @@ Permute::Permute(Description& description, const Target& target)
   std::sort(sorted.begin(), sorted.end());
   for (size_t i = 0; i < axes.size(); ++i) {
     if (sorted[i] != static_cast<int64_t>(i)) description.refuse("the axes are no permutation");
-    result[i] = shape[static_cast<size_t>(axes[i])];
   }
+  for (size_t i = 0; i < axes.size(); ++i) result[i] = shape[static_cast<size_t>(axes[i])];
   check_shape(description, output_, result);
   const bool kept = axes.empty() || axes.back() == static_cast<int64_t>(axes.size()) - 1;
   keep_channels(description, output_, kept);
-  check_units(description);
+  check_axes(description, result);
   if (product(shape) == 0) return;
   const Sizes units = in_units(shape), strides = strides_of(units);
   std::vector<Sizes> tables;
@@ -104,7 +110,7 @@ Permute::Permute(Description& description, const Target& target)
   append_axes(description, tables);
 }
 
-Slice::Slice(Description& description, const Target& target) : Move(description, target, true) {
+Slice::Slice(Description& description, const Target& target) : Move(description, target, 1, true) {
   const Sizes shape = read_shape(description);
   const Sizes begin = read_sizes(description, shape.size(), 0);
   const Sizes sizes = read_sizes(description, shape.size(), 0);
@@ -112,7 +118,7 @@ Slice::Slice(Description& description, const Target& target) : Move(description,
   for (int64_t& each : step) each = description.integer(-kMostStep, kMostStep);
   check_shape(description, description.input(0), shape);
   check_shape(description, output_, sizes);
-  check_units(description);
+  check_axes(description, sizes);
   if (product(sizes) == 0) return;
   const Sizes strides = strides_of(in_units(shape));
   std::vector<Sizes> tables;
@@ -136,7 +142,7 @@ Slice::Slice(Description& description, const Target& target) : Move(description,
   append_axes(description, tables);
 }
 
-Pad::Pad(Description& description, const Target& target) : Move(description, target, true) {
+Pad::Pad(Description& description, const Target& target) : Move(description, target, 1, true) {
   const auto mode = static_cast<Mode>(description.integer(0, 3));
   const Sizes shape = read_shape(description);
   Sizes before(shape.size()), after(shape.size()), result = shape;
@@ -159,7 +165,7 @@ Pad::Pad(Description& description, const Target& target) : Move(description, tar
     if (axis + 1 == shape.size()) keep_channels(description, output_, whole);
   }
   check_shape(description, output_, result);
-  check_units(description);
+  check_axes(description, result);
   if (product(result) == 0) return;
   const Sizes units = in_units(shape), strides = strides_of(units);
   std::vector<Sizes> tables;
@@ -183,7 +189,7 @@ Pad::Pad(Description& description, const Target& target) : Move(description, tar
 }
 
 Upsample::Upsample(Description& description, const Target& target)
-    : Move(description, target, true) {
+    : Move(description, target, 1, true) {
   Sizes shape = read_shape(description);
   if (shape.empty()) description.refuse("has no axes to repeat");
   const Sizes scales = read_sizes(description, shape.size() - 1, 1);
@@ -191,7 +197,7 @@ Upsample::Upsample(Description& description, const Target& target)
   const Sizes units = in_units(shape), strides = strides_of(units);
   for (size_t axis = 0; axis < scales.size(); ++axis) shape[axis] *= scales[axis];
   check_shape(description, output_, shape);
-  check_units(description);
+  check_axes(description, shape);
   if (product(shape) == 0) return;
   std::vector<Sizes> tables;
   for (size_t axis = 0; axis < scales.size(); ++axis) {
@@ -206,10 +212,10 @@ Upsample::Upsample(Description& description, const Target& target)
 }
 
 Constant::Constant(Description& description, const Target& target)
-    : Move(description, target, false) {
+    : Move(description, target, 0, false) {
   set_table(description.array(elements(output_)), output_.positions, output_.channels);
   const int64_t units = product(in_units({output_.positions, output_.channels}));
-  append_run(kTable, 0, units);
+  append({0, 0, 1, units, kTable});
 }
 
 }  // namespace gk

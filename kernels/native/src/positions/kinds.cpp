@@ -23,6 +23,7 @@ class PositionsConvolution final : public Operation {
  public:
   PositionsConvolution(Description& description, const Target& target)
       : kernels_(target.kernels.positions) {
+    description.expect_values(1, 1);
     const Geometry geometry = description.geometry();
     const int in_channels = description.integer(1, kMostChannels);
     const int out_channels = description.integer(1, kMostChannels);

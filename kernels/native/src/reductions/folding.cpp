@@ -9,6 +9,7 @@ Folding::Folding(Description& description, const Target& target, bool banded)
       input_(description.input(0)),
       output_(description.output(0)),
       rows_(banded ? read_rows(description, output_.positions) : 1) {
+  description.expect_values(1, 1);
   check_forms(description, target, Forms::kFloat32);
 }
 

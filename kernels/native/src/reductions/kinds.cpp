@@ -10,6 +10,7 @@ class OverChannels final : public Operation {
  public:
   OverChannels(Description& description, const Target& target)
       : kernels_(target.kernels.reductions), value_(description.output(0)) {
+    description.expect_values(1, 1);
     check_forms(description, target, Forms::kFloat32);
     description.expect(description.input(0), static_cast<gk_form>(value_.form), value_.positions,
                        value_.channels);
@@ -39,6 +40,7 @@ class Multiply final : public Operation {
  public:
   Multiply(Description& description, const Target& target)
       : kernels_(target.kernels.reductions), lanes_(description.output(0).form == GK_LANES) {
+    description.expect_values(2, 1);
     check_forms(description, target, Forms::kFloat32);
     const Sizes sizes = read_sizes(description, 4, 0);
     product_ = {sizes[0], sizes[1], sizes[2], sizes[3], 0, 0, 0, 1};

@@ -10,6 +10,7 @@ Normalise::Normalise(Description& description, const Target& target)
     : kernels_(target.kernels.reductions),
       value_(description.output(0)),
       lanes_(value_.form == GK_LANES) {
+  description.expect_values(1, 1);
   check_forms(description, target, Forms::kFloat32);
   description.expect(description.input(0), static_cast<gk_form>(value_.form), value_.positions,
                      value_.channels);

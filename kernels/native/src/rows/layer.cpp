@@ -8,6 +8,7 @@ int blocks_of(int channels) { return (channels + kRowChannels - 1) / kRowChannel
 
 RowLayer::RowLayer(Description& description, const Target& target)
     : geometry(description.geometry()), kernels(target.kernels.rows) {
+  description.expect_values(1, 1);
   in_channels = description.integer(1, kMostChannels);
   out_channels = description.integer(1, kMostChannels);
   groups = description.integer(1, kMostChannels);
