@@ -80,6 +80,9 @@ class Engine:
             batch_size = inputs.count("batch_size", batch_size, 1)
         if threads is not None:
             threads = inputs.count("threads", threads, 1, _MOST_THREADS)
+        for what, asked in (("backend", backend), ("device", device), ("precision", precision)):
+            if not isinstance(asked, str):
+                raise OptionError(f"{what}={asked!r} must be a name, or 'auto'")
         if tune is not None and not isinstance(tune, bool):
             raise OptionError(f"tune={tune!r} must be True, False or None")
         self.options = LoadOptions(
@@ -134,6 +137,8 @@ class Engine:
         """
         form = choose_output(output, self.spec)
         n, start = inputs.sample_range(n, start)
+        if progress is not None and not callable(progress):
+            raise OptionError(f"progress={progress!r} must be a function of (done, n)")
         shape, dtype = sample_array(self.spec, form)
         if out is not None and form == "torch":
             raise OptionError("out= takes numpy arrays; leave it out with output='torch'")
@@ -203,7 +208,8 @@ class Engine:
         form = choose_output(output, self.spec)
         latents = inputs.latents(z, self.spec.latent)
         require_labels(labels, self.spec.classes, self.spec.name)
-        n, start = len(latents), inputs.count("start", start, 0)
+        n = len(latents)
+        _, start = inputs.sample_range(max(n, 1), start)
         plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
         shape, dtype = sample_array(self.spec, form)
         with shortage(self.batch_size):
@@ -235,6 +241,7 @@ class Engine:
         mean, logvar = self.posterior(x, labels)
         if not sample:
             return mean
+        inputs.sample_range(max(len(mean), 1), start)
         eps = draw(self.spec.latent, seed, start, len(mean), kind=Kind.REPARAMETERISATION)
         drawn: NDArray[np.float32] = mean + np.exp(0.5 * logvar) * eps
         return drawn

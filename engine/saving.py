@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -23,7 +22,8 @@ from engine import inputs
 from engine.core.errors import OptionError
 from engine.labels import RANDOM, LabelPlan, Labels, plan_labels
 from engine.runner import Output, choose_output, sample_array
-from engine.sinks.destination import Destination, FileOptions, destination
+from engine.saving_options import checked_destination
+from engine.sinks.destination import Destination
 from engine.sinks.folder import begun_batch_size
 from engine.sinks.manifest import Manifest
 from engine.sinks.write import Job, Progress, write
@@ -72,10 +72,20 @@ def save(
     Sampling, encoding and writing overlap, and memory is bounded whatever n. A run that is stopped
     leaves whole files only. Raises OptionError, OutputError, NumericalError.
     """
-    name = os.fspath(path)
-    # A Path forgets the separator that makes a name a folder.
-    options = FileOptions(member, quality, lossless, shard_size, encoder, threads)
-    to = destination(name, format, grid, resume, options)
+    to = checked_destination(
+        path,
+        format,
+        grid,
+        resume,
+        member=member,
+        quality=quality,
+        lossless=lossless,
+        shard_size=shard_size,
+        encoder=encoder,
+        threads=threads,
+    )
+    if progress is not None and not callable(progress):
+        raise OptionError(f"progress={progress!r} must be a function of (made, to be made)")
     n, start = inputs.sample_range(n, start)
     plan = plan_labels(labels, engine.spec.classes, n, inputs.seed(seed), start, engine.spec.name)
     with _as_begun(engine, to) as begun:

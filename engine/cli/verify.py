@@ -20,7 +20,9 @@ from engine.core.errors import OptionError
 @click.command()
 @click.argument("a", metavar="A[@BACKEND[:PRECISION]]")
 @click.argument("b", metavar="B[@BACKEND[:PRECISION]]")
-@click.option("-n", type=click.IntRange(min=1), default=64, show_default=True, help="Samples.")
+@click.option(
+    "-n", type=click.IntRange(1, 2**63 - 1), default=64, show_default=True, help="Samples."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Which stream of samples.")
 @click.option(
     "--max-error",

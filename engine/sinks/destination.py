@@ -97,6 +97,8 @@ def destination(
         raise OptionError(
             "the name of the output is empty; give a .png, .npy or .npz file, or a folder"
         )
+    if "\0" in out:
+        raise OptionError(f"the name of the output, {out!r}, holds a zero; no file can have it")
     path = Path(out)
     check_names(path)
     is_folder = path.is_dir() or out.endswith(_separators())

@@ -237,6 +237,9 @@ def test_bad_latents(eager: Engine, vae: Engine) -> None:
         ({"backend": "tensorrt"}, "does not open .*; these do: eager"),
         ({"device": "tpu"}, "device='tpu' is not possible with backend 'eager'"),
         ({"precision": "int3"}, "precision='int3'"),
+        ({"precision": None}, "precision=None must be a name, or 'auto'"),
+        ({"device": 3}, "device=3 must be a name, or 'auto'"),
+        ({"backend": b"eager"}, "backend=b'eager' must be a name, or 'auto'"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"batch_size": "4"}, "batch_size='4' must be a whole number"),
         ({"batch_size": 10**12}, "batch_size=1000000000000 would take .* choose a smaller one"),
@@ -275,6 +278,19 @@ def test_options_of_a_file_that_describes_itself(onnx_files: Models) -> None:
     for options in ({"arch": "no:no"}, {"classes": 4}, {"output_range": (0.0, 1.0)}):
         with pytest.raises(OptionError, match="does not apply to .*; leave it out"):
             Engine(onnx_files["dcgan"], **options)  # type: ignore[arg-type]
+
+
+def test_samples_beyond_the_last_number(vae: Engine) -> None:
+    z, images = np.zeros((3, *vae.spec.latent.shape)), vae.generate(3)
+    for call in (
+        lambda: vae.decode(z, start=2**63 - 2),
+        lambda: vae.encode(images, sample=True, start=2**63 - 2),
+        lambda: vae.generate(3, start=2**63 - 2),
+    ):
+        with pytest.raises(OptionError, match="go beyond the last sample number"):
+            call()
+    with pytest.raises(OptionError, match="progress=3 must be a function"):
+        vae.generate(3, progress=3)
 
 
 @pytest.mark.parametrize("backend", ["eager", "onnxruntime", "null"])

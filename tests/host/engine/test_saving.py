@@ -237,3 +237,37 @@ def test_an_engine_with_another_batch_size_has_the_same_options(tmp_path: Path) 
     with one.with_batch_size(9) as other:
         assert (one.batch_size, other.batch_size) == (4, 9)
         assert (other.backend, other.artifact, other.options) == ("null", one.artifact, one.options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"format": 3}, "format=3 must be a name"),
+        ({"grid": 3}, r"grid=3 must be \(columns, rows\), like \(8, 4\)"),
+        ({"grid": (0, 2)}, "grid columns=0 must be at least 1"),
+        ({"grid": (2, "a")}, "grid rows='a' must be a whole number"),
+        ({"shard_size": 1.5, "format": "npy-shards"}, r"shard_size=1\.5 must be a whole number"),
+        ({"shard_size": 0, "format": "npy-shards"}, "shard size 0 must be at least 1"),
+        ({"threads": "a"}, "threads='a' must be a whole number"),
+        ({"threads": 10**9}, "1000000000 encoding threads are out of range"),
+        ({"quality": "best"}, "quality='best' must be a whole number"),
+        ({"member": 3}, "member=3 must be a name"),
+        ({"encoder": None}, "encoder=None must be a name, or 'auto'"),
+        ({"resume": "yes"}, "resume='yes' must be True or False"),
+        ({"lossless": 1}, "lossless=1 must be True or False"),
+        ({"progress": 3}, "progress=3 must be a function"),
+        ({"path": None}, "path=None must be the name of a file or folder"),
+        ({"path": b"x"}, "path=b'x' must be the name of a file or folder"),
+        ({"path": "a\0b"}, r"'a\\x00b', holds a zero"),
+    ],
+    ids=str,
+)
+def test_arguments_of_the_wrong_kind(
+    settings: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = engine(tmp_path, "plain")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(OptionError, match=message):
+        one.save(**({"path": "a/", "n": 3} | settings))
+    assert not list((tmp_path / "here").iterdir())
