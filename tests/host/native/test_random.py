@@ -73,18 +73,20 @@ def test_numbers_are_those_of_numpy(range_: tuple[int, ...], kind: Kind, name: s
     assert np.array_equal(made, by_numpy(kind, *range_).view(np.uint32))
 
 
-@pytest.mark.parametrize("kind", [Kind.NORMALS, Kind.TRUNCATED_NORMALS], ids=["normal", "cut"])
-def test_millions_are_rounded_as_numpy_rounds_them(kind: Kind) -> None:
+@pytest.mark.parametrize(
+    ("kind", "samples"),
+    [(Kind.NORMALS, 20_000), (Kind.TRUNCATED_NORMALS, 4_000)],
+    ids=["normal", "truncated"],
+)
+def test_millions_are_rounded_as_numpy_rounds_them(kind: Kind, samples: int) -> None:
     """Float64 results of a last place apart round alike, but for one in some 10^8."""
-    total, differing = 0, 0
+    differing = 0
     for seed in range(6):
-        made = random.numbers(kind, seed, 0, 20_000, 100, truncation=TRUNCATION)
-        expected = by_numpy(kind, seed, 0, 20_000, 100, 0)
+        made = random.numbers(kind, seed, 0, samples, 100, truncation=TRUNCATION)
+        expected = by_numpy(kind, seed, 0, samples, 100, 0)
         bits, wanted = made.view(np.int32), expected.view(np.int32)
-        total += made.size
         differing += int((bits != wanted).sum())
         assert np.abs(bits - wanted).max() <= 1
-    assert total == 12_000_000
     assert differing <= 2
 
 
