@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "isa/round_bfloat16.h"
 #include "isa/vector.h"
 
 namespace gk {
@@ -15,15 +16,9 @@ GK_INLINE Vector load_bfloat16(const uint16_t* from) {
   return of_bits(shift_left(__builtin_convertvector(halves, Integers), 16));
 }
 
-// NaN stays NaN: its lowest kept bit is set, lest it round to infinity.
-GK_INLINE Unsigned to_bfloat16(Vector value) {
-  const Unsigned bits = reinterpret_cast<Unsigned>(value);
-  const Unsigned nearest = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-  return value == value ? nearest : (bits >> 16) | 0x40u;
-}
-
 GK_INLINE void store_bfloat16(uint16_t* to, Vector value) {
-  *reinterpret_cast<Halves*>(to) = __builtin_convertvector(to_bfloat16(value), Halves);
+  const Unsigned bits = round_bfloat16(value, reinterpret_cast<Unsigned>(value));
+  *reinterpret_cast<Halves*>(to) = __builtin_convertvector(bits, Halves);
 }
 
 }  // namespace

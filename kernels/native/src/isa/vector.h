@@ -82,6 +82,16 @@ GK_INLINE Vector select(Integers condition, Vector yes, Vector no) {
 // NaN in `value` stays: comparisons with it are false.
 GK_INLINE Vector at_least(Vector value, Vector low) { return select(value < low, low, value); }
 GK_INLINE Vector at_most(Vector value, Vector high) { return select(value > high, high, value); }
+// Between low and high; NaN becomes low.
+GK_INLINE Vector clamped(Vector value, Vector low, Vector high) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_min_ps(0xffff, _mm512_maskz_max_ps(0xffff, value, low), high);
+#elif defined(__AVX2__)
+  return _mm256_min_ps(_mm256_max_ps(value, low), high);
+#else
+  return select(value > low, select(value > high, high, value), low);
+#endif
+}
 // numpy's maximum and minimum: NaN on either side wins.
 GK_INLINE Vector larger(Vector a, Vector b) { return select((a > b) | (a != a), a, b); }
 GK_INLINE Vector smaller(Vector a, Vector b) { return select((a < b) | (a != a), a, b); }

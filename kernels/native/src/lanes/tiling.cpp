@@ -19,7 +19,7 @@ constexpr double kProductCost = 1.1;
 // weights of a point fit beside them.
 constexpr int64_t kBoxBytes = 1024 * 1024;
 // Of one cell: beyond it taps lie so far apart that a direct sum serves better.
-constexpr int64_t kMostBoxBytes = 256 * kBoxBytes;
+constexpr int64_t kMostBoxBytes = 64 * kBoxBytes;
 // Of a kernel: terms and phases are listed for all three axes together.
 constexpr int kMostKernel = 4096;
 // Along an axis of several terms, neighbours share transformed inputs.

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "isa/levels.h"
 #include "moves/decode.h"
 
 namespace gk {
@@ -79,20 +80,11 @@ void encode_planes(const Conversion& plan, const Extent& at, const float* panel,
   }
 }
 
-// engine.images.to_uint8: adding 1.5 * 2^23 leaves the nearest even integer in the lowest bits.
-// NaN is 0.
-GK_INLINE Integers to_uint8(Vector value, Vector scale, Vector offset) {
-  Vector level = rounded(value * scale) + offset;
-  level = at_most(at_least(level, Vector{}), broadcast(255.0f));
-  level = select(level == level, level, Vector{});
-  return bits_of(level + broadcast(12582912.0f)) & 0xff;
-}
-
 // Bytes of kByteVectors vectors of levels.
 #if GK_VECTOR_BYTES == 32 && defined(__AVX2__)
 constexpr int kByteVectors = 4;
 GK_INLINE void store_bytes(uint8_t* to, const Integers (&levels)[kByteVectors]) {
-  const auto at = [&](int i) { return reinterpret_cast<__m256i>(levels[i]); };
+  const auto at = [&](int i) { return reinterpret_cast<__m256i>(levels[i] & 0xff); };
   // Packing keeps to halves of 16 bytes; the last step puts them in order.
   const __m256i packed = _mm256_packus_epi16(_mm256_packs_epi32(at(0), at(1)),
                                              _mm256_packs_epi32(at(2), at(3)));

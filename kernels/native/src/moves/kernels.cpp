@@ -1,5 +1,6 @@
 #include "moves/kernels.h"
 
+#include "isa/finite.h"
 #include "moves/encode.h"
 
 namespace gk {
@@ -38,7 +39,7 @@ void convert(const Conversion& plan, const ConversionShare& share, const void* f
     if (plan.check) {
       for (int image = 0; image < at.images; ++image) {
         if (!all_finite(panel + image * kPanelStride, at.numbers())) {
-          share.finite[first_image + image] = 0;
+          mark_not_finite(share.finite + first_image + image);
         }
       }
     }

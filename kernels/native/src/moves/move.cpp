@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "isa/round_bfloat16.h"
 #include "limits.h"
 
 namespace gk {
@@ -9,14 +10,6 @@ namespace {
 
 int64_t units_of(const gk_value& value) {
   return is_bfloat16(value) ? value.positions * channel_blocks(value) : elements(value);
-}
-
-// bfloat16 of a float32, rounded to nearest even.
-uint16_t half_of(float number) {
-  uint32_t bits;
-  std::memcpy(&bits, &number, sizeof(bits));
-  if (number != number) return static_cast<uint16_t>((bits >> 16) | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
 // A table of places as runs of equal steps, and those of nowhere.
@@ -117,7 +110,7 @@ void Move::set_table(const float* numbers, int64_t count, int64_t channels) {
   for (int64_t i = 0; i < count; ++i) {
     for (int64_t channel = 0; channel < padded; ++channel) {
       halves_[static_cast<size_t>(i * padded + channel)] =
-          channel < channels ? half_of(numbers[i * channels + channel]) : uint16_t{0};
+          channel < channels ? to_bfloat16(numbers[i * channels + channel]) : uint16_t{0};
     }
   }
 }

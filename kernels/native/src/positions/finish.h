@@ -2,7 +2,8 @@
 
 #pragma once
 
-#include "positions/product.h"
+#include "isa/levels.h"
+#include "isa/product.h"
 #include "positions/store.h"
 
 namespace gk {
@@ -44,10 +45,10 @@ void finish_tile(const PositionLayer& layer, const PositionCall& call, const Pos
   const int across = tile.panels * width;
   activate_all(layer, sums, tile.rows * across);
   if (layer.store == PositionStore::kImages) {
+    const Vector scale = broadcast(layer.scale), offset = broadcast(layer.offset);
     for (int i = 0; i < tile.rows * across; i += kVector) {
-      alignas(64) float made[kVector];
-      store(made, to_levels(load(sums + i), layer.scale, layer.offset));
-      for (int lane = 0; lane < kVector; ++lane) levels[i + lane] = level_of(made[lane]);
+      const Integers made = to_uint8(load(sums + i), scale, offset);
+      for (int lane = 0; lane < kVector; ++lane) levels[i + lane] = static_cast<uint8_t>(made[lane]);
     }
   }
   const int column = tile.panel * width;

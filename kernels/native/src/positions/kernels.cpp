@@ -1,7 +1,7 @@
 #include "positions/kernels.h"
 
+#include "isa/product.h"
 #include "positions/finish.h"
-#include "positions/product.h"
 #include "positions/shares.h"
 #include "positions/staged.h"
 

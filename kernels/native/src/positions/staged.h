@@ -5,6 +5,7 @@
 
 #if defined(__AMX_BF16__)
 
+#include "isa/amx.h"
 #include "positions/finish.h"
 #include "positions/shares.h"
 
@@ -13,24 +14,7 @@ namespace {
 
 constexpr int kRowsOfTile = 16;
 constexpr int kTileWords = 16;
-constexpr int kTileBytes = 64;
 constexpr int kAheadSteps = 4;  // of 16 words, that weights are fetched before their use
-
-// The compiler's intrinsics want tile numbers as digits in the source, not template arguments.
-template <int kTile>
-GK_INLINE void load_tile(const void* from, int64_t stride) {
-  asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(kTile), "r"(from), "r"(stride) : "memory");
-}
-
-template <int kTile>
-GK_INLINE void store_tile(void* to, int64_t stride) {
-  asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(kTile), "r"(to), "r"(stride) : "memory");
-}
-
-template <int kSum, int kLeft, int kRight>
-GK_INLINE void multiply_tiles() {
-  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSum), "i"(kLeft), "i"(kRight));
-}
 
 // A block of rows [taps][words / 16][kRows * 16][16], and the panels it meets.
 struct StagedProduct {
@@ -74,8 +58,8 @@ struct Sums {
 
   // `weights` are those of 16 words.
   GK_INLINE static void add(const uint32_t* rows, const uint32_t* weights, int64_t panel_words) {
-    load_tile<4>(rows, kTileBytes);
-    if constexpr (kRows == 2) load_tile<5>(rows + kRowsOfTile * kTileWords, kTileBytes);
+    load_tile<4>(rows, kTileRowBytes);
+    if constexpr (kRows == 2) load_tile<5>(rows + kRowsOfTile * kTileWords, kTileRowBytes);
     columns<0>([&](auto index) {
       constexpr int kColumn = decltype(index)::value;
       constexpr int kWeights = 6 + kColumn % 2;

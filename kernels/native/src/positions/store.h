@@ -4,31 +4,13 @@
 #pragma once
 
 #include "isa/activate.h"
+#include "isa/finite.h"
+#include "isa/round_bfloat16.h"
 #include "isa/vector.h"
-#include "positions/bfloat16.h"
 #include "positions/kernels.h"
 
 namespace gk {
 namespace {
-
-// As engine.images.to_uint8, which rounds after the product: so the compiler must not fuse it.
-GK_INLINE Vector to_levels(Vector value, float scale, float offset) {
-  Vector scaled = value * broadcast(scale);
-#if defined(__x86_64__)
-  asm("" : "+v"(scaled));
-#else
-  asm("" : "+w"(scaled));
-#endif
-  scaled = at_most(at_least(scaled + broadcast(offset), Vector{}), broadcast(255.0f));
-  // The lowest bits of 1.5 * 2^23 + x are x, rounded to the nearest even.
-  return scaled + broadcast(12582912.0f);
-}
-
-GK_INLINE uint8_t level_of(float sum) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, &sum, 4);
-  return static_cast<uint8_t>(bits);
-}
 
 // Activates `count` floats, a multiple of the lanes, in place.
 void activate_all(const PositionLayer& layer, float* sums, int count) {
@@ -107,10 +89,7 @@ void store_row(const PositionLayer& layer, void* image, const int32_t* outputs, 
     const int left = layer.out_channels - channel;
     const int run = count - at < left ? count - at : left;
     if (outputs[phase] >= 0) {
-      // Other workers may clear the same flag.
-      if (doubtful && !all_finite(values + at, run)) {
-        __atomic_store_n(finite, uint8_t{0}, __ATOMIC_RELAXED);
-      }
+      if (doubtful && !all_finite(values + at, run)) mark_not_finite(finite);
       store_channels(layer, image, outputs[phase], group * layer.out_channels + channel, run,
                      values + at, levels + at);
     }

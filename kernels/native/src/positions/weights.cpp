@@ -3,7 +3,7 @@
 #include <cstring>
 #include <vector>
 
-#include "positions/bfloat16.h"
+#include "isa/round_bfloat16.h"
 
 namespace gk {
 namespace {

@@ -1,8 +1,9 @@
 #include "recurrent/kernels.h"
 
 #include "isa/activate.h"
+#include "isa/finite.h"
+#include "isa/product.h"
 #include "isa/vector.h"
-#include "positions/product.h"
 
 namespace gk {
 namespace {
@@ -150,9 +151,7 @@ void give(const RecurrentLayer& layer, const RecurrentCall& call, float* value, 
       to[e * place.element] = number;
       sum += number - number;
     }
-    if (layer.checked && sum != 0.0f) {
-      __atomic_store_n(call.finite + image + r, uint8_t{0}, __ATOMIC_RELAXED);
-    }
+    if (layer.checked && sum != 0.0f) mark_not_finite(call.finite + image + r);
   }
 }
 

@@ -3,27 +3,11 @@
 
 #pragma once
 
-#include "isa/vector.h"
+#include "isa/amx.h"
 #include "rows/kernels.h"
 
 namespace gk {
 namespace {
-
-// The compiler's own intrinsics want tile numbers as digits in the source, not template arguments.
-template <int kTile>
-GK_INLINE void load_tile(const void* from, int64_t stride) {
-  asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(kTile), "r"(from), "r"(stride) : "memory");
-}
-
-template <int kTile>
-GK_INLINE void store_tile(void* to) {
-  asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(kTile), "r"(to), "r"(int64_t{64}) : "memory");
-}
-
-template <int kSum, int kLeft, int kRight>
-GK_INLINE void multiply_tiles() {
-  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSum), "i"(kLeft), "i"(kRight));
-}
 
 // Sums of kRows x kTiles tiles. Tiles 0 to 3 sum, 4 and 5 hold images, 6 and 7 weights.
 template <int kRows, int kTiles>
@@ -69,10 +53,10 @@ struct Product {
 
   // To [row][tile][16 images][16 columns].
   GK_INLINE void end(float* sums) const {
-    store_tile<0>(sums);
-    if constexpr (kRows * kTiles > 1) store_tile<1>(sums + 256);
-    if constexpr (kRows * kTiles > 2) store_tile<2>(sums + 512);
-    if constexpr (kRows * kTiles > 3) store_tile<3>(sums + 768);
+    store_tile<0>(sums, kTileRowBytes);
+    if constexpr (kRows * kTiles > 1) store_tile<1>(sums + 256, kTileRowBytes);
+    if constexpr (kRows * kTiles > 2) store_tile<2>(sums + 512, kTileRowBytes);
+    if constexpr (kRows * kTiles > 3) store_tile<3>(sums + 768, kTileRowBytes);
   }
 };
 

@@ -2,20 +2,13 @@
 
 #pragma once
 
+#include "isa/finite.h"
+#include "isa/levels.h"
 #include "rows/activate_all.h"
 #include "rows/walk.h"
 
 namespace gk {
 namespace {
-
-// As engine.images.to_uint8: the product is rounded before the sum.
-GK_INLINE __m128i to_bytes(Vector value, float scale, float offset) {
-  const Vector scaled = rounded(value * broadcast(scale)) + broadcast(offset);
-  // NaN becomes 0; its image has been marked.
-  const __m512 clipped = _mm512_maskz_min_ps(
-      0xffff, _mm512_maskz_max_ps(0xffff, scaled, broadcast(0.0f)), broadcast(255.0f));
-  return _mm512_maskz_cvtepi32_epi8(0xffff, _mm512_maskz_cvtps_epi32(0xffff, clipped));
-}
 
 template <int kTiles, bool kBytes>
 struct ToStage {
@@ -47,7 +40,9 @@ struct ToStage {
     if constexpr (kBytes) {
       __m128i bytes[kSlice * kTiles];
       GK_UNROLL for (int i = 0; i < kSlice * kTiles; ++i) {
-        bytes[i] = to_bytes(values[i], stage.scale, stage.offset);
+        const Integers levels =
+            to_uint8(values[i], broadcast(stage.scale), broadcast(stage.offset));
+        bytes[i] = _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)levels);
       }
       store(place, static_cast<uint8_t*>(stage.data) + at, bytes);
     } else {
@@ -67,7 +62,7 @@ struct ToStage {
     GK_UNROLL for (int i = 0; i < kSlice; ++i) any |= strange[i];
     if (!any) return;
     for (int i = 0; i < kSlice && first + i < place.images; ++i) {
-      if (strange[i]) place.finite[first + i] = 0;
+      if (strange[i]) mark_not_finite(place.finite + first + i);
     }
   }
 

@@ -1,10 +1,9 @@
 // The product of a few rows and a few panels of columns, held in registers from the first tap to
-// the last. For positions/kernels.cpp only.
+// the last. For FAMILY/kernels.cpp only.
 
 #pragma once
 
 #include "isa/vector.h"
-#include "positions/kernels.h"
 
 namespace gk {
 namespace {
