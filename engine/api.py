@@ -22,6 +22,7 @@ from engine.core.errors import OptionError
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
 from engine.core.version import __version__
+from engine.explaining import explained
 from engine.grid import GridBatch, batches
 from engine.labels import LabelPlan, Labels, plan_labels, require_labels
 from engine.latents import Kind, check_truncation, draw, interpolate
@@ -88,12 +89,14 @@ class Engine:
         self.options = LoadOptions(
             arch, arch_args or {}, state_key, classes, input_shape, output_range
         )
-        self.artifact: Artifact = open_artifact(zoo.resolve(artifact), self.options)
         self._cleanup = ExitStack()
         self._asked = options = BackendOptions(device, precision, batch_size, threads, tune)
-        self._backend, self._reason = backends.open_best(
-            self.artifact, backend, options, partial(checkpoint_as_onnx, cleanup=self._cleanup)
-        )
+        as_onnx = partial(checkpoint_as_onnx, cleanup=self._cleanup)
+        with shortage(batch_size, f"while {str(artifact)!r} was opened"):
+            self.artifact: Artifact = open_artifact(zoo.resolve(artifact), self.options)
+            self._backend, self._reason = backends.open_best(
+                self.artifact, backend, options, as_onnx
+            )
         self._untuned = tune is True and not self._backend.capabilities.tunes
         self._runner = Runner(self._backend)
         self._cleanup.callback(self._runner.close)
@@ -338,20 +341,7 @@ class Engine:
 
     def explain(self) -> str:
         """What was opened, on what, and why, as readable lines."""
-        spec = self.spec
-        condition = f"{len(spec.classes)} classes" if spec.classes else "unconditional"
-        lines = [
-            f"model      {spec.name} ({spec.family}, {condition})"
-            + (", spec inferred from the tensors" if spec.inferred else ""),
-            f"artifact   {self.artifact.path}",
-            f"latent     {list(spec.latent.shape)} {spec.latent.distribution}",
-            f"output     {list(spec.output.shape)} {spec.output.layout} in "
-            f"[{spec.output.range[0]:g}, {spec.output.range[1]:g}]",
-            f"backend    {self.backend} {self._backend.version()}: {self._reason}",
-            f"runs on    {self.device}, {self.precision}, batches of {self.batch_size}",
-        ]
-        lines += [f"note       {note}" for note in self.notes]
-        return "\n".join(lines)
+        return explained(self, self._backend.version(), self._reason)
 
     def close(self) -> None:
         """Free the model; a second call does nothing, later sampling raises OptionError."""

@@ -34,16 +34,17 @@ def check_fits(what: str, needed: int, remedy: str) -> None:
 
 
 @contextmanager
-def shortage(batch_size: int) -> Iterator[None]:
-    """Turn a shortage of memory in the midst of a run into OptionError that says what to set."""
+def shortage(batch_size: int | None, when: str = "in the midst of a run") -> Iterator[None]:
+    """Turn a shortage of memory into OptionError that says what to set."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not _is_shortage(error):
             raise
+        now = "" if batch_size is None else f" (it is {batch_size})"
         raise OptionError(
-            f"out of memory in the midst of a run ({_first_line(error)}); set batch_size= (it is "
-            f"{batch_size}) or threads= lower, or take fewer samples at a time: Engine.stream"
+            f"out of memory {when} ({_first_line(error)}); set batch_size={now} or threads= lower, "
+            "or take fewer samples at a time: Engine.stream"
         ) from error
 
 

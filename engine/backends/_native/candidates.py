@@ -15,6 +15,7 @@ from engine.backends._native.plan import PlacedStep, Plan
 from engine.backends._native.precision import probe_inputs
 from engine.backends._native.session import Session
 from engine.backends._native.steps import Step
+from engine.core.errors import OptionError
 from engine.program.gen import Gen
 from engine.program.graph import Array
 from engine.program.planning import arena
@@ -120,7 +121,10 @@ class Layer:
     def seconds(self) -> float:
         """What a micro-batch of each worker takes, of one run of some."""
         began = time.perf_counter()
-        self._network.run(self._together * self._goes, (), ())
+        try:
+            self._network.run(self._together * self._goes, (), ())
+        except RuntimeError as error:
+            raise OptionError(f"workers of a layer failed: {error}") from error
         elapsed = (time.perf_counter() - began) / self._goes
         if not self._begun:
             self._begun, self._goes = True, _goes_for(elapsed)
