@@ -68,7 +68,9 @@ class Layer:
         }
         return functions[self.activation](sums), scale
 
-    def build(self, instruction_set: str, *, threads: int = 1, capacity: int = 4) -> Network:
+    def build(
+        self, instruction_set: str, *, capacity: int = 4, team: bool = True, **options: Any
+    ) -> Network:
         """Its network: bfloat16 layers convert float32 from and to the caller in the arena."""
         positions = self.geometry.positions_in, self.geometry.positions_out
         source = Value(Form.PLAIN, Space.INPUT, 0, positions[0], self.in_channels)
@@ -82,9 +84,8 @@ class Layer:
                 target = replace(target, form=Form.PLAIN)
                 result = replace(target, form=Form.PLAIN16, space=Space.ARENA, offset=arena)
                 arena += result.bytes(capacity)
-        network = Network(
-            capacity, arena, threads=threads, team=True, instruction_set=instruction_set
-        )
+        options.setdefault("threads", 1)
+        network = Network(capacity, arena, team=team, instruction_set=instruction_set, **options)
         if inner is not source:
             network.add("convert", [source], [inner], integers=[1])
         network.add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -23,8 +24,11 @@ if not hasattr(os, "fork"):
 
 Array = NDArray[np.float32]
 LAYER = Layer(Geometry.transposed((4, 4), (4, 4), 2, 1), 16, 40)
+_NEW_PROCESS_IDS = 0x20000000  # CLONE_NEWPID
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 # A child that hangs is ended by then.
 _SECONDS = 20
+_NOT_ALLOWED = 77
 
 
 def once(network: Network, x: Array) -> Array:
@@ -141,3 +145,47 @@ def test_fork_while_other_threads_run(best_set: str) -> None:
             for caller in callers:
                 caller.join()
     assert codes == [0] * 8
+
+
+def test_a_child_with_the_id_of_its_parent(best_set: str) -> None:
+    """Each is process 1 of a namespace of its own."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "unshare"):
+        pytest.skip("this system has no namespaces of processes")
+    x = LAYER.inputs(5)
+
+    def new_ids() -> None:
+        # For the children that are forked from now on.
+        if libc.unshare(_NEW_PROCESS_IDS) != 0:
+            os._exit(_NOT_ALLOWED)
+
+    def end_with_parent() -> None:
+        # No alarm ends the first process of a namespace.
+        libc.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        assert os.getpid() == 1
+
+    with LAYER.build(best_set, threads=3) as other:
+        expected = once(other, x)
+
+    def first() -> None:
+        end_with_parent()
+        with LAYER.build(best_set, threads=3) as network:
+            once(network, x)
+            new_ids()
+
+            def second() -> None:
+                end_with_parent()
+                np.testing.assert_array_equal(once(network, x), expected)
+
+            assert in_child(second) == 0
+            np.testing.assert_array_equal(once(network, x), expected)
+
+    def alone() -> None:
+        new_ids()
+        code = in_child(first)
+        os._exit(code if code >= 0 else 1)
+
+    code = in_child(alone)
+    if code == _NOT_ALLOWED:
+        pytest.skip("this process may not make namespaces of processes")
+    assert code == 0
