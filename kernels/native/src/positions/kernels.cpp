@@ -41,19 +41,49 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   finish_tile(layer, call, rows, tile, sums);
 }
 
-void run_panels(const PositionLayer& layer, const PositionCall& call, int group, int panel,
-                int panels, Shares& shares) {
+// Panels first .. first + count - 1 of a group.
+struct Panels {
+  int group;
+  int first;
+  int count;
+};
+
+// Parts of the map, each of which all classes and panels go over before the next: where inputs do
+// not stay in the second cache, that saves reading them again and costs reading weights again.
+int block_count(const PositionLayer& layer, int images) {
+  constexpr double kBlockBytes = 512 * 1024;
+  constexpr double kCachedBytes = 1024 * 1024;
+  const double input = 4.0 * layer.input_words * images / layer.groups;
+  if (input <= kCachedBytes) return 1;
+  const double blocks = __builtin_ceil(input / kBlockBytes);
+  const double weights =
+      4.0 * layer.panels * layer.taps * layer.words * layer.vectors * kVector;
+  double rows = 0;
+  for (int c = 0; c < layer.class_count; ++c) rows += layer.classes[c].rows;
+  const double positions = static_cast<double>(layer.input_words) / layer.position_words;
+  const double passes = rows / positions < 1 ? layer.panels : rows / positions * layer.panels;
+  const double again = weights <= kCachedBytes ? weights : weights * blocks;
+  return again + input < weights + input * passes ? static_cast<int>(blocks) : 1;
+}
+
+// Some panels of a block: of all classes' rows the same part, which about the same inputs meet.
+void run_panels(const PositionLayer& layer, const PositionCall& call, const Panels& panels,
+                int block, int blocks, Shares& shares) {
   for (int c = 0; c < layer.class_count; ++c) {
     const PositionClass& rows = layer.classes[c];
-    const int all = rows.rows * call.images;
+    const int64_t every = static_cast<int64_t>(rows.rows) * call.images;
+    const int begin = static_cast<int>(every * block / blocks);
+    const int all = static_cast<int>(every * (block + 1) / blocks) - begin;
     const int tiles = (all + most_rows(layer.vectors) - 1) / most_rows(layer.vectors);
-    for (int done = 0; done < panels;) {
-      const int beside = panels_beside((all + tiles - 1) / tiles, layer.vectors, panels - done);
+    for (int done = 0; all && done < panels.count;) {
+      const int beside =
+          panels_beside((all + tiles - 1) / tiles, layer.vectors, panels.count - done);
       for (int t = 0; t < tiles; ++t) {
-        const int first = static_cast<int64_t>(all) * t / tiles;
-        const int last = static_cast<int64_t>(all) * (t + 1) / tiles;
+        const int first = begin + static_cast<int>(static_cast<int64_t>(all) * t / tiles);
+        const int last = begin + static_cast<int>(static_cast<int64_t>(all) * (t + 1) / tiles);
         if (shares.take(work_of(rows) * (last - first) * beside)) {
-          run_tile(layer, call, rows, {group, panel + done, beside, first, last - first});
+          run_tile(layer, call, rows,
+                   {panels.group, panels.first + done, beside, first, last - first});
         }
       }
       done += beside;
@@ -66,10 +96,14 @@ void run(const PositionLayer& layer, const PositionCall& call) {
   if (layer.staged) return run_staged(layer, call);
 #endif
   Shares shares(work_of(layer) * call.images * layer.panels, call.part, call.parts);
+  const int blocks = block_count(layer, call.images);
   for (int group = 0; group < layer.groups; ++group) {
-    for (int panel = 0; panel < layer.panels; panel += kMostPanels) {
-      const int left = layer.panels - panel;
-      run_panels(layer, call, group, panel, left < kMostPanels ? left : kMostPanels, shares);
+    for (int block = 0; block < blocks; ++block) {
+      for (int panel = 0; panel < layer.panels; panel += kMostPanels) {
+        const int left = layer.panels - panel;
+        const Panels panels{group, panel, left < kMostPanels ? left : kMostPanels};
+        run_panels(layer, call, panels, block, blocks, shares);
+      }
     }
   }
 }
