@@ -18,7 +18,8 @@ Run = Callable[[], float]
 ENOUGH = 1.03
 
 _ROUNDS = 11
-# After so many rounds one that never was fast enough is let go.
+# Fewer rounds win nothing; and one that was never fast enough in so many has lost.
+_FEWEST = 5
 _HOPELESS = 3
 
 
@@ -54,9 +55,17 @@ def gain(default: Run, challenger: Run, deadline_s: float) -> Gain | None:
         else:
             before, after = default(), challenger()
         ratios.append(before / after)
-        if len(ratios) == _HOPELESS and max(ratios) < ENOUGH:
+        if _is_lost(ratios):
             break
-    if len(ratios) < _HOPELESS:
+    if len(ratios) < _FEWEST and not _is_lost(ratios):
         return None
     low, median, _ = statistics.quantiles(ratios, n=4, method="inclusive")
     return Gain(median, low)
+
+
+def _is_lost(ratios: list[float]) -> bool:
+    """Whether the rounds to come can change nothing, or none so far has been fast enough."""
+    enough = sum(ratio >= ENOUGH for ratio in ratios)
+    slower = sum(ratio < 1 for ratio in ratios)
+    never = len(ratios) >= _HOPELESS and not enough
+    return never or len(ratios) - enough > _ROUNDS // 2 or slower > _ROUNDS // 3

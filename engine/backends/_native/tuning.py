@@ -29,7 +29,9 @@ from engine.program.gen import Gen
 VARIABLE = "GENERATOR_TUNE"
 
 # Nothing is begun later than this; a run that is under way ends first.
-BUDGET_S = 8.0
+BUDGET_S = 12.0
+# What one challenger may take of it.
+_SHARE = 0.2
 
 _CAPACITIES = (16, 32, 48, 64)
 _DIRECT, _WINOGRAD = ALGORITHMS.index("direct"), ALGORITHMS.index("Winograd")
@@ -90,6 +92,7 @@ class _Contest:
         self._deadline_s = time.monotonic() + BUDGET_S
         self.best = choices
         self.told: list[str] = []
+        self._late: list[str] = []
 
     def run(self) -> None:
         """Try everything in turn, as long as there is time."""
@@ -102,6 +105,8 @@ class _Contest:
         if algorithms:
             named = ", ".join(f"{name} {ALGORITHMS[kind]}" for name, kind in algorithms.items())
             self._try(replace(self.best, algorithms=algorithms), named)
+        if self._late:
+            self.told.append(f"no time in {BUDGET_S:g} s for {', '.join(self._late)}")
 
     def _try(self, challenger: Choices, name: str) -> None:
         """Take the challenger if it is faster than what stands."""
@@ -155,21 +160,23 @@ class _Contest:
         challenger: Callable[[], Contestant],
     ) -> Gain | None:
         """How many times as fast a challenger is, None if that could not be found out."""
-        if time.monotonic() > self._deadline_s:
-            self.told.append(f"{name} was not tried: {BUDGET_S:g} s are over")
+        now_s = time.monotonic()
+        if now_s > self._deadline_s:
+            self._late.append(name)
             return None
         try:
             with ExitStack() as stack:
                 one = stack.enter_context(default())
                 other = stack.enter_context(challenger())
-                found = duel.gain(one.seconds, other.seconds, self._deadline_s)
+                until_s = min(self._deadline_s, now_s + BUDGET_S * _SHARE)
+                found = duel.gain(one.seconds, other.seconds, until_s)
         except UnsupportedError:
             raise
         except (OptionError, MemoryError) as error:
             self.told.append(f"{name} was not tried: {error}"[:200])
             return None
         if found is None:
-            self.told.append(f"{name} was not finished: {BUDGET_S:g} s are over")
+            self._late.append(name)
         else:
             self.told.append(f"{name} {found}")
         return found
