@@ -8,7 +8,17 @@ from functools import partial
 from engine.backends._native.draft import Draft
 from engine.backends._native.rows import phases, rows_read
 from engine.backends._native.steps import Step
-from engine.program.graph import Convolution, Floats, Linear
+from engine.program.graph import (
+    Affine,
+    Concat,
+    Convolution,
+    Elementwise,
+    Embedding,
+    Floats,
+    Linear,
+    Program,
+    Reshape,
+)
 from kernels.geometry import Geometry
 from kernels.native.network import ACTIVATIONS, Form, geometry_integers
 
@@ -23,6 +33,17 @@ _MOST_AXES = 3
 # Winograd F(4x4, 2x2) makes four rows of each of the `stride` phases at once; a block of AMX tiles
 # makes two.
 _GRAIN = {"lanes_convolution": 4, "rows_convolution": 2, "rows_images": 2}
+# What fully connected networks have beside linear layers.
+_BESIDE_LINEAR = (Affine, Concat, Elementwise, Embedding, Reshape)
+
+
+def only_linear(program: Program) -> bool:
+    """Whether all layers of a Program are linear ones, of one position."""
+    layers = [op for op in program.operations if not isinstance(op, _BESIDE_LINEAR)]
+    return bool(layers) and all(
+        isinstance(op, Linear) and math.prod(program.values[op.inputs[0]].shape[:-1]) == 1
+        for op in layers
+    )
 
 
 def convolution(operation: Convolution, draft: Draft) -> None:
@@ -83,7 +104,9 @@ def _layer(
 def _writes_images(draft: Draft, narrow: Form | None, geometry: Geometry, out: int) -> bool:
     """Whether the kind for these forms can write to the caller itself."""
     columns = out * math.prod(geometry.stride) * math.prod(geometry.dilation)
-    narrow_end = out <= _MOST_IMAGE_CHANNELS and columns <= _MOST_IMAGE_COLUMNS
+    few_columns = out <= _MOST_IMAGE_CHANNELS and columns <= _MOST_IMAGE_COLUMNS
+    # What has one position needs no stage: any number of channels will do.
+    narrow_end = few_columns or geometry.rank == 0
     return draft.few or (narrow is not None and narrow_end)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.backends._native.choices import micro_batch
+from engine.backends._native.layers import only_linear
 from engine.memory import available_bytes
 from engine.program.gen import Gen
 
@@ -23,5 +24,6 @@ def default_batch_size(gen: Gen, threads: int, bf16: bool, instruction_set: str)
     free = available_bytes()
     room = _OUTPUT_BYTES if free is None else min(_OUTPUT_BYTES, int(free * _SHARE_OF_MEMORY))
     most = max(1, min(_MOST, room // sample))
-    together = threads * micro_batch(_MOST, threads, bf16, instruction_set)
+    linear = only_linear(gen.programs["decoder"])
+    together = threads * micro_batch(_MOST, threads, bf16, instruction_set, linear=linear)
     return most // together * together or most

@@ -25,6 +25,8 @@ RowsImages::RowsImages(Description& description, const Target& target)
   const RowWeights weights = layer_.weights(description);
   const Axes groups = choose_groups(description, layer_);
   for (int axis = 0; axis < 3; ++axis) axes_[axis] = grouped(layer_.geometry, axis, groups[axis]);
+  const auto alone = [](const RowAxis& axis) { return axis.group == 1; };
+  straight_ = layer_.geometry.positions_out() == 1 && std::all_of(axes_, axes_ + 3, alone);
   plan_columns();
   for (const auto& columns : columns_) panels_.add({&axes_[0], &axes_[1], &axes_[2]}, columns);
   panels_.pack(description, weights, *layer_.kernels);
@@ -82,6 +84,10 @@ void RowsImages::plan_stage(int capacity) {
   image_ = static_cast<int64_t>(lines(rows * row_ * element) | kCacheLine) / element;
   scratch_bytes_ = kRowScratch * sizeof(float) + lines(chunk_ * sizeof(uint32_t)) +
                    kMostColumns * element + capacity * image_ * element + kCacheLine;
+  if (straight_) {
+    image_ = channels;
+    scratch_bytes_ = kRowScratch * sizeof(float) + lines(sizeof(uint32_t));
+  }
   for (const std::vector<RowColumn>& columns : columns_) {
     std::vector<RowRun> runs;
     int64_t next = -1;
@@ -116,6 +122,7 @@ void RowsImages::run(const Work& work) const {
     piece.end[axis] = banded ? work.end : geometry.output[axis];
     piece.axes[axis] = axes_[axis].within(piece.begin[axis], piece.end[axis]);
   }
+  if (straight_) return run_straight(work, piece);
   const RowSites all[3] = {piece.axes[0], piece.axes[1], piece.axes[2]};
   const int64_t chunks = (all[2].count + chunk_ - 1) / chunk_;
   const int64_t pieces = chunks * all[1].count * all[0].count;
@@ -128,22 +135,35 @@ void RowsImages::run(const Work& work) const {
     piece.axes[2].sites = all[2].sites + int64_t{chunk} * chunk_;
     piece.axes[0].count = piece.axes[1].count = 1;
     piece.axes[2].count = std::min(chunk_, all[2].count - chunk * chunk_);
-    compute(work, piece);
+    compute(work, piece, 0, panels_.size());
     store(work, piece);
   }
 }
 
-void RowsImages::compute(const Work& work, const Piece& piece) const {
+void RowsImages::run_straight(const Work& work, const Piece& piece) const {
+  for (const RowSites& sites : piece.axes) {
+    if (sites.count == 0) return;
+  }
+  // Each worker reads weights of its own.
+  const int64_t panels = panels_.size();
+  compute(work, piece, static_cast<int>(panels * work.part / work.parts),
+          static_cast<int>(panels * (work.part + 1) / work.parts));
+}
+
+void RowsImages::compute(const Work& work, const Piece& piece, int first, int last) const {
   RowTask task = layer_.task(work);
   std::copy(piece.axes, piece.axes + 3, task.axes);
   auto* wanted = reinterpret_cast<uint32_t*>(static_cast<std::byte*>(work.scratch) +
                                              kRowScratch * sizeof(float));
-  for (int panel = 0; panel < panels_.size(); ++panel) {
+  void* const data = straight_ ? work.outputs[0] : stage(work);
+  for (int panel = first; panel < last; ++panel) {
     task.panel = panels_[panel];
+    task.next_bytes = straight_ && panel + 1 < last ? panels_[panel + 1].bytes : 0;
+    task.next = reinterpret_cast<const char*>(task.panel.weights) + task.panel.bytes;
     mark_wanted(piece, panel, wanted);
     const std::vector<RowRun>& runs = runs_[panel];
-    const RowStage to{stage(work), image_, site_,   runs.data(), static_cast<int>(runs.size()),
-                      wanted,      bytes_, scale_, offset_,     work.finite};
+    const RowStage to{data,      image_, site_,  runs.data(), static_cast<int>(runs.size()), wanted,
+                      straight_, bytes_, scale_, offset_,     work.finite};
     layer_.kernels->to_stage(task, to);
   }
 }

@@ -32,7 +32,8 @@ class RowsImages final : public Operation {
   void choose_form(const Description& description, double low, double high);
   void plan_columns();
   void plan_stage(int capacity);
-  void compute(const Work& work, const Piece& piece) const;
+  void run_straight(const Work& work, const Piece& piece) const;
+  void compute(const Work& work, const Piece& piece, int first, int last) const;
   void mark_wanted(const Piece& piece, int panel, uint32_t* wanted) const;
   void store(const Work& work, const Piece& piece) const;
   std::byte* stage(const Work& work) const;
@@ -40,6 +41,8 @@ class RowsImages final : public Operation {
   RowLayer layer_;
   bool bytes_ = false;   // uint8, else float32
   bool planes_ = false;  // [channel][position], else the other way round
+  // One position, as linear layers have: panels go to the caller without a stage.
+  bool straight_ = false;
   float scale_ = 1.0f;
   float offset_ = 0.0f;
   RowAxis axes_[3];

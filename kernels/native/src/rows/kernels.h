@@ -77,7 +77,8 @@ struct RowRun {
   int64_t offset;    // where the tile's first column would lie, from the site's place
 };
 
-// Outputs of every image before they are stored: float32, or uint8.
+// Outputs of every image before they are stored: float32, or uint8. Straight: the caller's own
+// array, where a panel is one run and nothing may be written for absent images.
 struct RowStage {
   void* data;
   int64_t image;  // elements from one image to the next
@@ -85,6 +86,7 @@ struct RowStage {
   const RowRun* runs;
   int run_count;
   const uint32_t* columns;  // [sites of the last axis] of the panel that are wanted
+  bool straight;
   bool bytes;
   float scale;  // of bytes, and what is added then
   float offset;

@@ -28,7 +28,6 @@ struct ToStage {
             task->images - unit.image, stage.finite + unit.image};
   }
 
-  // Absent images of a slice are staged too: nobody reads them there.
   GK_INLINE void images(const Place& place, unsigned first, const float* sums) const {
     Vector values[kSlice * kTiles];
     GK_UNROLL for (int i = 0; i < kSlice * kTiles; ++i) {
@@ -44,28 +43,43 @@ struct ToStage {
             to_uint8(values[i], broadcast(stage.scale), broadcast(stage.offset));
         bytes[i] = _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)levels);
       }
-      store(place, static_cast<uint8_t*>(stage.data) + at, bytes);
+      store_any(place, static_cast<int>(first), static_cast<uint8_t*>(stage.data) + at, bytes);
     } else {
-      store(place, static_cast<float*>(stage.data) + at, values);
+      store_any(place, static_cast<int>(first), static_cast<float*>(stage.data) + at, values);
     }
   }
 
   // Notes which images have values that are NaN or infinite.
   GK_INLINE void mark(const Place& place, int first, const Vector* values) const {
+    // Times zero they are NaN, which a sum keeps.
+    Vector sums[2] = {};
+    GK_UNROLL for (int i = 0; i < kSlice * kTiles; ++i) {
+      sums[i % 2] = multiply_add(values[i], broadcast(0.0f), sums[i % 2]);
+    }
+    constexpr int kNan = 0x81;
+    if (_mm512_fpclass_ps_mask(sums[0] + sums[1], kNan)) mark_each(place, first, values);
+  }
+
+  __attribute__((noinline)) void mark_each(const Place& place, int first,
+                                           const Vector* values) const {
     constexpr int kNanOrInfinite = 0x99;
     uint32_t strange[kSlice] = {};
     GK_UNROLL for (int i = 0; i < kSlice * kTiles; ++i) {
       const auto columns = static_cast<__mmask16>(place.wanted >> 16 * (i % kTiles));
       strange[i / kTiles] |= _mm512_mask_fpclass_ps_mask(columns, values[i], kNanOrInfinite);
     }
-    uint32_t any = 0;
-    GK_UNROLL for (int i = 0; i < kSlice; ++i) any |= strange[i];
-    if (!any) return;
     for (int i = 0; i < kSlice && first + i < place.images; ++i) {
       if (strange[i]) mark_not_finite(place.finite + first + i);
     }
   }
 
+  template <class Element, class Columns>
+  GK_INLINE void store_any(const Place& place, int first, Element* to,
+                           const Columns* values) const {
+    stage.straight ? store_straight(place, first, to, values) : store(place, to, values);
+  }
+
+  // Absent images of a slice are staged too: nobody reads them there.
   template <class Element, class Columns>
   GK_INLINE void store(const Place& place, Element* to, const Columns* values) const {
     const RowRun* const end = stage.runs + stage.run_count;
@@ -78,6 +92,31 @@ struct ToStage {
           _mm_mask_storeu_epi8(here, columns, value);
         } else {
           _mm512_mask_storeu_ps(here, columns, value);
+        }
+      }
+    }
+  }
+
+  // All columns of a panel lie side by side at the caller's, where absent images have no room.
+  template <class Element, class Columns>
+  GK_INLINE void store_straight(const Place& place, int first, Element* to,
+                                const Columns* values) const {
+    const int left = place.images - first;
+    to += stage.runs->offset;
+    GK_UNROLL for (int i = 0; i < kSlice; ++i) {
+      if (i >= left) return;
+      if constexpr (kBytes && kTiles == 2) {
+        const __m256i both = _mm256_set_m128i(values[2 * i + 1], values[2 * i]);
+        _mm256_mask_storeu_epi8(to + i * stage.image, place.wanted, both);
+      } else {
+        GK_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
+          Element* const here = to + i * stage.image + 16 * tile;
+          const auto columns = static_cast<__mmask16>(place.wanted >> 16 * tile);
+          if constexpr (kBytes) {
+            _mm_mask_storeu_epi8(here, columns, values[i]);
+          } else {
+            _mm512_mask_storeu_ps(here, columns, values[i * kTiles + tile]);
+          }
         }
       }
     }
