@@ -80,6 +80,8 @@ def _measured(gen: Gen, choices: Choices, batch_size: int, decided_by: str) -> C
         # The engine itself will say what is to be done, if it is the default that fails.
         told = f"defaults, as measuring failed: {error}"
         return replace(choices, decided_by=told, measured=tuple(contest.told))
+    if contest.short and decided_by == "measured":
+        decided_by = "measured, and not kept: the machine was short of memory or threads"
     return replace(contest.best, decided_by=decided_by, measured=tuple(contest.told))
 
 
@@ -92,6 +94,8 @@ class _Contest:
         self._deadline_s = time.monotonic() + BUDGET_S
         self.best = choices
         self.told: list[str] = []
+        # Whether something did not fit, which may do another time.
+        self.short = False
         self._late: list[str] = []
 
     def run(self) -> None:
@@ -173,7 +177,8 @@ class _Contest:
         except UnsupportedError:
             raise
         except (OptionError, MemoryError) as error:
-            self.told.append(f"{name} was not tried: {error}"[:200])
+            self.short = True
+            self.told.append(f"{name} was not tried: {error}")
             return None
         if found is None:
             self._late.append(name)
