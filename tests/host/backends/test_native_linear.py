@@ -1,4 +1,4 @@
-"""Fully connected networks on the native backend: large micro-batches, uint8 from the last layer."""
+"""Fully connected networks on the native backend: micro-batches, uint8 from the last layer."""
 
 from __future__ import annotations
 
