@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 VARIABLE = "GENERATOR_KERNELS_LIBRARY"
-INTERFACE_VERSION = 4
+INTERFACE_VERSION = 5
 _NAME = "libgenerator_kernels.dylib" if sys.platform == "darwin" else "libgenerator_kernels.so"
 
 _POINTERS = ctypes.POINTER(ctypes.c_void_p)

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define GK_INTERFACE_VERSION 4
+#define GK_INTERFACE_VERSION 5
 #define GK_API __attribute__((visibility("default")))
 
 // How the values of a micro-batch of `capacity` images lie in memory. `position` counts the axes

@@ -33,6 +33,15 @@ LAYERS = {
     "forward_from_one": Layer(Geometry.forward((12, 12), (4, 4), 2, 1), 1, 32),
     "vocoder": Layer(Geometry.transposed((9,), (16,), 8, 4), 20, 1, activation="tanh"),
     "volume_few": Layer(Geometry.transposed((2, 3, 2), (4, 4, 4), 2, 1), 9, 2),
+    "image_layer": Layer(Geometry.transposed((18, 21), (4, 4), 2, 1), 40, 3, activation="tanh"),
+    "image_forward": Layer(Geometry.forward((14, 19), (3, 3), 1, 1), 33, 3, activation="sigmoid"),
+    "image_gaps": Layer(Geometry.transposed((7, 15), (2, 3), (4, 5), 0, (2, 1)), 20, 3),
+    "image_dilated": Layer(Geometry.transposed((9, 13), (3, 4), 2, 1, 1, (3, 1)), 20, 3),
+    "super_resolution": Layer(Geometry.transposed((13, 25), (9, 9), 3, 4, 2), 20, 1),
+    "waveform": Layer(Geometry.transposed((130,), (25,), 4, 11, 1), 30, 1, activation="tanh"),
+    "voxels": Layer(Geometry.transposed((5, 6, 13), (4, 4, 4), 2, 1), 24, 1),
+    "long_waveform": Layer(Geometry.transposed((20000,), (8,), 4, 2), 24, 3),
+    "large_image": Layer(Geometry.transposed((60, 300), (4, 4), 2, 1), 6, 3),
     "depthwise": Layer(FORWARD["k3"], 19, 19, groups=19),
     "groups": Layer(DCGAN, 12, 30, groups=3, activation="relu"),
     "empty_input": Layer(Geometry("forward", (0,), (2,), (3,), (1,), (1,), (1,)), 3, 4),
@@ -78,7 +87,11 @@ def test_any_small_layer(
 
 
 @pytest.mark.parametrize(
-    "name", ["dcgan", "three_channels", "linear_panels", "groups", "volume_few"]
+    "name",
+    [
+        *("dcgan", "three_channels", "linear_panels", "groups", "volume_few", "image_layer"),
+        *("image_gaps", "super_resolution", "waveform", "voxels"),
+    ],
 )
 def test_bits_depend_on_the_inputs_alone(name: str, instruction_set: str) -> None:
     layer = LAYERS[name]
@@ -89,7 +102,9 @@ def test_bits_depend_on_the_inputs_alone(name: str, instruction_set: str) -> Non
         np.testing.assert_array_equal(alone, together[:images])
 
 
-@pytest.mark.parametrize("name", ["three_channels", "one_channel", "dcgan", "groups"])
+@pytest.mark.parametrize(
+    "name", ["three_channels", "one_channel", "dcgan", "groups", "image_layer"]
+)
 @pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 1.0), (-0.3, 2.7)], ids=str)
 def test_images_are_the_rounded_floats(
     name: str, value_range: tuple[float, float], instruction_set: str

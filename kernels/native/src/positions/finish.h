@@ -53,9 +53,13 @@ void finish_tile(const PositionLayer& layer, const PositionCall& call, const Pos
   }
   const int column = tile.panel * width;
   const int columns = layer.columns - column < across ? layer.columns - column : across;
-  for (int r = 0; r < tile.rows; ++r) {
-    const int image = (tile.first + r) / rows.rows;
-    const int anchor = (tile.first + r) % rows.rows;
+  int image = tile.first / rows.rows;
+  int anchor = tile.first % rows.rows;
+  for (int r = 0; r < tile.rows; ++r, ++anchor) {
+    if (anchor == rows.rows) {
+      anchor = 0;
+      ++image;
+    }
     store_row(layer, static_cast<char*>(call.output) + image * image_bytes(layer),
               rows.outputs + static_cast<int64_t>(anchor) * layer.phases, tile.group, column,
               columns, sums + r * across, levels + r * across, call.finite + image);

@@ -53,6 +53,8 @@ class Grid {
   int64_t class_taps() const;
   // The kernel's tap of a tap of the grid at a phase, or -1.
   int kernel_tap(int tap, int phase) const;
+  // Vectors that are multiplied.
+  int64_t work(int channels, int lanes) const;
   // `words` are those of an input position.
   std::vector<GridClass> classes(int64_t words) const;
   // With places: these, or fewer of them, as if the map went on; whichever fills tiles better.
@@ -64,8 +66,6 @@ class Grid {
   GridClass merged_class(const std::array<const std::vector<int>*, 3>& anchors) const;
   // Appends the output positions of an anchor.
   void add_outputs(int z, int y, int x, std::vector<int32_t>& outputs) const;
-  // Vectors that are multiplied.
-  int64_t work(int channels, int lanes) const;
 
   const Geometry geometry_;
   std::array<GridAxis, 3> axes_;

@@ -2,6 +2,7 @@
 
 #include "isa/product.h"
 #include "positions/finish.h"
+#include "positions/scattered.h"
 #include "positions/shares.h"
 #include "positions/staged.h"
 
@@ -23,11 +24,15 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   product.shift = layer.shift + panel * width;
   product.sums = sums;
   product.stride = tile.panels * width;
-  for (int r = 0; r < tile.rows; ++r) {
-    const int image = (tile.first + r) / rows.rows;
-    product.rows[r] = call.input + image * layer.input_words +
-                      rows.inputs[(tile.first + r) % rows.rows] +
-                      static_cast<int64_t>(tile.group) * layer.words;
+  const uint32_t* group = call.input + static_cast<int64_t>(tile.group) * layer.words;
+  int image = tile.first / rows.rows;
+  int anchor = tile.first % rows.rows;
+  for (int r = 0; r < tile.rows; ++r, ++anchor) {
+    if (anchor == rows.rows) {
+      anchor = 0;
+      ++image;
+    }
+    product.rows[r] = group + image * layer.input_words + rows.inputs[anchor];
   }
 #if defined(__AVX512BF16__)
   if (layer.bfloat16) {
@@ -95,6 +100,7 @@ void run(const PositionLayer& layer, const PositionCall& call) {
 #if defined(__AMX_BF16__)
   if (layer.staged) return run_staged(layer, call);
 #endif
+  if (layer.scatter) return run_scattered(layer, call);
   Shares shares(work_of(layer) * call.images * layer.panels, call.part, call.parts);
   const int blocks = block_count(layer, call.images);
   for (int group = 0; group < layer.groups; ++group) {
@@ -112,6 +118,7 @@ void run(const PositionLayer& layer, const PositionCall& call) {
 
 extern const PositionKernels GK_TABLE(positions) = {
     kVector,
+    {kMostRows, most_rows(2)},
 #if defined(__AVX512BF16__)
     true,
 #else

@@ -22,6 +22,25 @@ struct PositionClass {
   const int32_t* places;
 };
 
+// How inputs and outputs of a layer meet whose input positions are multiplied with all taps at
+// once, which serves few output channels: three axes, outermost first. Input i meets, by tap t,
+// output i * stride + t * dilation - padding.
+constexpr int kMostScattered = 512;  // columns: taps * out_channels
+
+struct PositionScatter {
+  int input[3];
+  int output[3];
+  int kernel[3];
+  int stride[3];
+  int padding[3];
+  int dilation[3];    // of the last axis 1
+  int outermost;      // the axis that is cut into strips
+  int strip;          // so many of its positions at a time
+  int tile;           // input positions of a product, neighbours along the last axis
+  int taps;           // of the last axis that are added at a time
+  int64_t row_floats;  // of the sums of a row of outputs
+};
+
 enum class PositionStore : int { kFloats, kBfloats, kPlanes, kImages };
 
 // A word is 4 bytes of input: one float32 channel, or two bfloat16 channels.
@@ -42,6 +61,9 @@ struct PositionLayer {
   bool bfloat16;
   // Rows are gathered for AMX tiles, 16 words at a time; an absent input is zero.
   bool staged;
+  // Null in all but such layers: weights are [panels][words][vectors of a panel] of all taps, last
+  // axis and channels fastest; shift is [out_channels].
+  const PositionScatter* scatter;
   Activation activation;
   float alpha;
   PositionStore store;
@@ -61,11 +83,14 @@ struct PositionCall {
   int part;
   int parts;
   uint8_t* finite;
-  uint32_t* stage;  // of staged layers: rows of a block, with all taps of a class
+  // Of staged layers: rows of a block, with all taps of a class. Of scattered ones: the products of
+  // a tile, then the sums of a strip.
+  uint32_t* stage;
 };
 
 struct PositionKernels {
   int lanes;      // of a vector
+  int rows[2];    // of a product with panels of one vector, and of two
   bool bfloat16;  // whether bfloat16 can be multiplied
   int block_rows;  // rows of a block of staged layers; 0 where there are no tiles
   void (*run)(const PositionLayer& layer, const PositionCall& call);

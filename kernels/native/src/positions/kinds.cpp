@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "limits.h"
 #include "positions/grid.h"
 #include "positions/kernels.h"
+#include "positions/scatter.h"
 #include "positions/weights.h"
 #include "registry.h"
 
@@ -59,6 +61,11 @@ class PositionsConvolution final : public Operation {
         source.bfloat16 ? (in_channels + kBlock - 1) / kBlock * (kBlock / 2) : in_channels;
     layer_.input_words = layer_.position_words * geometry.positions_in();
     layer_.positions = geometry.positions_out();
+    if (!source.bfloat16 && groups == 1 &&
+        Scatter::suits(geometry, grid, out_channels, in_channels, kernels_.lanes)) {
+      scatter(description, source, geometry, weights);
+      return;
+    }
     std::vector<GridClass> classes = grid.classes(layer_.position_words);
     if (source.bfloat16 && kernels_.block_rows > 0 && source.packed_groups() == 1 &&
         multiplied(geometry.positions_out(), grid.taps()) <= kMostTaps) {
@@ -80,7 +87,10 @@ class PositionsConvolution final : public Operation {
                           static_cast<uint32_t*>(work.scratch)});
   }
   bool divisible() const override { return true; }
-  size_t scratch_bytes() const override { return layer_.staged ? stage_bytes() : 0; }
+  size_t scratch_bytes() const override {
+    if (scatter_) return scatter_->scratch_bytes(layer_.panels * layer_.vectors * kernels_.lanes);
+    return layer_.staged ? stage_bytes() : 0;
+  }
   size_t weight_bytes() const override { return weights_.bytes() + shift_.bytes(); }
 
  private:
@@ -159,6 +169,31 @@ class PositionsConvolution final : public Operation {
     layer_.shift = shift_.data();
   }
 
+  // Few output channels: input positions are multiplied with all taps at once.
+  void scatter(const Description& description, const PositionWeights& source,
+               const Geometry& geometry, int64_t weights) {
+    const int columns = geometry.taps() * source.out_channels;
+    // An odd number of vectors is not padded to pairs.
+    layer_.vectors = (columns + kernels_.lanes - 1) / kernels_.lanes % 2 != 0 ? 1 : 2;
+    const int width = layer_.vectors * kernels_.lanes;
+    scatter_.emplace(geometry, source.out_channels, kernels_.rows[layer_.vectors - 1]);
+    layer_.groups = 1;
+    layer_.columns = columns;
+    layer_.panels = (columns + width - 1) / width;
+    layer_.words = source.in_channels;
+    layer_.out_channels = source.out_channels;
+    description.check_packed(
+        multiplied(multiplied(layer_.panels, width), layer_.words), weights);
+    weights_ = scatter_->pack(source.weight, layer_.words, layer_.panels, width);
+    shift_ = Buffer<float>(source.out_channels);
+    for (int channel = 0; channel < source.out_channels; ++channel) {
+      shift_[channel] = source.shift ? source.shift[channel] : 0.0f;
+    }
+    layer_.weights = weights_.data();
+    layer_.shift = shift_.data();
+    layer_.scatter = &scatter_->table();
+  }
+
   void lay_out(std::vector<GridClass> classes) {
     grid_classes_ = std::move(classes);
     for (const GridClass& from : grid_classes_) {
@@ -180,6 +215,7 @@ class PositionsConvolution final : public Operation {
   PositionLayer layer_{};
   Buffer<uint32_t> weights_;
   Buffer<float> shift_;
+  std::optional<Scatter> scatter_;
   std::vector<GridClass> grid_classes_;
   std::vector<PositionClass> classes_;
 };

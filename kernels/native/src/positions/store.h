@@ -43,6 +43,13 @@ GK_INLINE void copy_levels(uint8_t* to, const uint8_t* from, int count) {
   }
 }
 
+// Most are some whole vectors: a call of memcpy takes longer.
+GK_INLINE void copy_floats(float* to, const float* from, int count) {
+  int i = 0;
+  for (; i + kVector <= count; i += kVector) store_unaligned(to + i, load_unaligned(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+}
+
 // Stores `count` channels from `channel` on of one output position. `levels` are those of `values`,
 // for images only.
 GK_INLINE void store_channels(const PositionLayer& layer, void* image, int64_t position,
@@ -52,7 +59,7 @@ GK_INLINE void store_channels(const PositionLayer& layer, void* image, int64_t p
   switch (layer.store) {
     case PositionStore::kFloats: {
       float* to = static_cast<float*>(image) + position * channels + channel;
-      __builtin_memcpy(to, values, count * sizeof(float));
+      copy_floats(to, values, count);
       return;
     }
     case PositionStore::kBfloats: {
