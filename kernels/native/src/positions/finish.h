@@ -37,6 +37,41 @@ struct Tile {
   int rows;
 };
 
+// Bytes of an output position where they lie side by side, else 0.
+int64_t position_bytes(const PositionLayer& layer) {
+  const bool beside =
+      layer.store == PositionStore::kFloats || layer.store == PositionStore::kBfloats;
+  return beside ? image_bytes(layer) / layer.positions : 0;
+}
+
+// Fetches what a tile will be stored to (of its first phase), while it is multiplied.
+void prefetch_tile(const PositionLayer& layer, const PositionCall& call, const PositionClass& rows,
+                   const Tile& tile, int64_t bytes) {
+  constexpr int kLine = 64;
+  if (!bytes) return;
+  const int64_t size = bytes / (static_cast<int64_t>(layer.groups) * layer.out_channels);
+  const int width = layer.vectors * kVector;
+  const int phase = tile.panel * width / layer.out_channels;
+  const int channel = tile.panel * width % layer.out_channels;
+  const int columns = layer.out_channels - channel;
+  const int64_t first =
+      (static_cast<int64_t>(tile.group) * layer.out_channels + channel) * size;
+  const int64_t count = (columns < tile.panels * width ? columns : tile.panels * width) * size;
+  int image = tile.first / rows.rows;
+  int anchor = tile.first % rows.rows;
+  for (int r = 0; r < tile.rows; ++r, ++anchor) {
+    if (anchor == rows.rows) {
+      anchor = 0;
+      ++image;
+    }
+    const int32_t output = rows.outputs[static_cast<int64_t>(anchor) * layer.phases + phase];
+    if (output < 0) continue;
+    const char* to = static_cast<const char*>(call.output) +
+                     (image * layer.positions + output) * bytes + first;
+    for (int64_t at = 0; at < count; at += kLine) __builtin_prefetch(to + at, 1, 3);
+  }
+}
+
 // Activates and stores the sums [rows][panels of the tile].
 void finish_tile(const PositionLayer& layer, const PositionCall& call, const PositionClass& rows,
                  const Tile& tile, float* sums) {
@@ -51,8 +86,13 @@ void finish_tile(const PositionLayer& layer, const PositionCall& call, const Pos
       for (int lane = 0; lane < kVector; ++lane) levels[i + lane] = static_cast<uint8_t>(made[lane]);
     }
   }
+  // Some of the sums may lie outside the map: which do is looked at only where it matters.
+  const bool doubtful = layer.checked && !all_finite(sums, tile.rows * across);
   const int column = tile.panel * width;
   const int columns = layer.columns - column < across ? layer.columns - column : across;
+  const int phase = column / layer.out_channels;
+  const int channel = column % layer.out_channels;
+  const int64_t image_size = image_bytes(layer);
   int image = tile.first / rows.rows;
   int anchor = tile.first % rows.rows;
   for (int r = 0; r < tile.rows; ++r, ++anchor) {
@@ -60,9 +100,10 @@ void finish_tile(const PositionLayer& layer, const PositionCall& call, const Pos
       anchor = 0;
       ++image;
     }
-    store_row(layer, static_cast<char*>(call.output) + image * image_bytes(layer),
-              rows.outputs + static_cast<int64_t>(anchor) * layer.phases, tile.group, column,
-              columns, sums + r * across, levels + r * across, call.finite + image);
+    store_row(layer, static_cast<char*>(call.output) + image * image_size,
+              rows.outputs + static_cast<int64_t>(anchor) * layer.phases, tile.group, phase,
+              channel, columns, sums + r * across, levels + r * across, doubtful,
+              call.finite + image);
   }
 }
 

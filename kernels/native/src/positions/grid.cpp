@@ -72,7 +72,11 @@ Grid::Grid(const Geometry& geometry, const std::array<int, 3>& phases)
       axes_{GridAxis(geometry, 0, phases[0]), GridAxis(geometry, 1, phases[1]),
             GridAxis(geometry, 2, phases[2])} {}
 
-Grid Grid::plain(const Geometry& geometry) { return Grid(geometry, {1, 1, 1}); }
+Grid Grid::plain(const Geometry& geometry) {
+  const bool apart = geometry.transposed && geometry.kernel == geometry.stride &&
+                     geometry.padding == Axes{0, 0, 0} && geometry.dilation == Axes{1, 1, 1};
+  return Grid(geometry, apart ? geometry.stride : Axes{1, 1, 1});
+}
 
 Grid Grid::best(const Geometry& geometry, int channels, int lanes) {
   constexpr int kMostPhases = 8;
@@ -85,7 +89,7 @@ Grid Grid::best(const Geometry& geometry, int channels, int lanes) {
     }
   }
   std::array<int, 3> best{1, 1, 1};
-  int64_t least = plain(geometry).work(channels, lanes);
+  int64_t least = Grid(geometry, best).work(channels, lanes);
   for (const int outer : choices[0]) {
     for (const int middle : choices[1]) {
       for (const int inner : choices[2]) {

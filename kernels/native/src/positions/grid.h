@@ -44,7 +44,8 @@ class Grid {
  public:
   // Phases that make the work least, where a vector has `lanes` and a position `channels`.
   static Grid best(const Geometry& geometry, int channels, int lanes);
-  // Every position by itself.
+  // Positions that have their input to themselves, as where kernel and stride are equal, share it;
+  // else every position by itself.
   static Grid plain(const Geometry& geometry);
 
   int phases() const { return axes_[0].phases * axes_[1].phases * axes_[2].phases; }

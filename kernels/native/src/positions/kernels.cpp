@@ -34,6 +34,7 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
     }
     product.rows[r] = group + image * layer.input_words + rows.inputs[anchor];
   }
+  prefetch_tile(layer, call, rows, tile, position_bytes(layer));
 #if defined(__AVX512BF16__)
   if (layer.bfloat16) {
     multiply_any<Bfloat16>(tile.rows, tile.panels, layer.vectors, product);

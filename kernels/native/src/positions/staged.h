@@ -120,10 +120,14 @@ void multiply_staged_any(int rows, int panels, int vectors, const StagedProduct&
 void gather(const PositionLayer& layer, const PositionCall& call, const PositionClass& from,
             int first, int rows, int tiles) {
   const int across = tiles * kRowsOfTile;
-  for (int r = 0; r < rows; ++r) {
-    const int image = (first + r) / from.rows;
-    const int32_t* places =
-        from.places + static_cast<int64_t>((first + r) % from.rows) * from.tap_count;
+  int image = first / from.rows;
+  int anchor = first % from.rows;
+  for (int r = 0; r < rows; ++r, ++anchor) {
+    if (anchor == from.rows) {
+      anchor = 0;
+      ++image;
+    }
+    const int32_t* places = from.places + static_cast<int64_t>(anchor) * from.tap_count;
     const uint32_t* base = call.input + image * layer.input_words;
     uint32_t* to = call.stage + r * kTileWords;
     for (int t = 0; t < from.tap_count; ++t) {
@@ -138,6 +142,21 @@ void gather(const PositionLayer& layer, const PositionCall& call, const Position
   }
 }
 
+// Parts of the map, each of which all classes go over before the next: neighbouring outputs, which
+// are of several classes, are then stored while they are in the second cache.
+int stage_parts(const PositionLayer& layer, int images) {
+  constexpr int64_t kPartBytes = 512 * 1024;
+  const int64_t parts = image_bytes(layer) * images / kPartBytes;
+  return layer.class_count == 1 || parts < 1 ? 1 : static_cast<int>(parts);
+}
+
+// The first row of a part, which begins a block.
+int part_start(const PositionClass& rows, int images, int part, int parts) {
+  const int64_t all = static_cast<int64_t>(rows.rows) * images;
+  if (part == parts) return static_cast<int>(all);
+  return static_cast<int>(all * part / parts / kBlockRows * kBlockRows);
+}
+
 void run_staged(const PositionLayer& layer, const PositionCall& call) {
   alignas(64) float sums[kBlockSums];
   const int width = layer.vectors * kVector;
@@ -147,13 +166,17 @@ void run_staged(const PositionLayer& layer, const PositionCall& call) {
   product.words = layer.words;
   product.panel_words = static_cast<int64_t>(layer.taps) * layer.words * width;
   product.sums = sums;
-  for (int c = 0; c < layer.class_count; ++c) {
-    const PositionClass& rows = layer.classes[c];
-    const int all = rows.rows * call.images;
+  const int64_t bytes = position_bytes(layer);
+  const int parts = stage_parts(layer, call.images);
+  for (int turn = 0; turn < parts * layer.class_count; ++turn) {
+    const PositionClass& rows = layer.classes[turn % layer.class_count];
+    const int part = turn / layer.class_count;
     product.taps = rows.taps;
     product.tap_count = rows.tap_count;
-    for (int first = 0; first < all; first += kBlockRows) {
-      const int count = all - first < kBlockRows ? all - first : kBlockRows;
+    const int end = part_start(rows, call.images, part + 1, parts);
+    for (int first = part_start(rows, call.images, part, parts); first < end;
+         first += kBlockRows) {
+      const int count = end - first < kBlockRows ? end - first : kBlockRows;
       const int tiles = count > kRowsOfTile ? 2 : 1;
       bool gathered = false;
       for (int panel = 0; panel < layer.panels;) {
@@ -163,6 +186,7 @@ void run_staged(const PositionLayer& layer, const PositionCall& call) {
         if (!shares.take(work_of(rows) * count * beside)) continue;
         if (!gathered) gather(layer, call, rows, first, count, tiles);
         gathered = true;
+        prefetch_tile(layer, call, rows, tile, bytes);
         product.weights = layer.weights + tile.panel * product.panel_words;
         product.shift = layer.shift + static_cast<int64_t>(tile.panel) * width;
         multiply_staged_any(tiles, beside, layer.vectors, product);

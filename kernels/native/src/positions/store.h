@@ -84,14 +84,11 @@ GK_INLINE void store_channels(const PositionLayer& layer, void* image, int64_t p
   }
 }
 
-// Stores columns first .. first + count - 1 of a group's row.
-void store_row(const PositionLayer& layer, void* image, const int32_t* outputs, int group,
-               int first, int count, const float* values, const uint8_t* levels,
-               uint8_t* finite) {
-  // Some of the columns may lie outside the map: which do is looked at only where it matters.
-  const bool doubtful = layer.checked && !all_finite(values, count);
-  int phase = first / layer.out_channels;
-  int channel = first % layer.out_channels;
+// Stores `count` columns of a group's row from a phase's channel on. With `doubtful` it is told
+// which of them are not finite and inside the map.
+GK_INLINE void store_row(const PositionLayer& layer, void* image, const int32_t* outputs, int group,
+                         int phase, int channel, int count, const float* values,
+                         const uint8_t* levels, bool doubtful, uint8_t* finite) {
   for (int at = 0; at < count; ++phase, channel = 0) {
     const int left = layer.out_channels - channel;
     const int run = count - at < left ? count - at : left;
