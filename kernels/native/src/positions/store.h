@@ -89,13 +89,21 @@ GK_INLINE void store_channels(const PositionLayer& layer, void* image, int64_t p
 GK_INLINE void store_row(const PositionLayer& layer, void* image, const int32_t* outputs, int group,
                          int phase, int channel, int count, const float* values,
                          const uint8_t* levels, bool doubtful, uint8_t* finite) {
+  const bool beside = layer.groups == 1 && (layer.store == PositionStore::kFloats ||
+                                            layer.store == PositionStore::kImages);
   for (int at = 0; at < count; ++phase, channel = 0) {
     const int left = layer.out_channels - channel;
-    const int run = count - at < left ? count - at : left;
-    if (outputs[phase] >= 0) {
+    int run = count - at < left ? count - at : left;
+    const int32_t output = outputs[phase];
+    if (output >= 0) {
+      // Phases of the last axis lie behind each other.
+      for (; beside && at + run < count && outputs[phase + 1] == outputs[phase] + 1; ++phase) {
+        const int more = count - at - run;
+        run += more < layer.out_channels ? more : layer.out_channels;
+      }
       if (doubtful && !all_finite(values + at, run)) mark_not_finite(finite);
-      store_channels(layer, image, outputs[phase], group * layer.out_channels + channel, run,
-                     values + at, levels + at);
+      store_channels(layer, image, output, group * layer.out_channels + channel, run, values + at,
+                     levels + at);
     }
     at += run;
   }
