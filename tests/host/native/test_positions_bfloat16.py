@@ -31,6 +31,10 @@ LAYERS = {
         "dcgan": Layer(DCGAN, 64, 64, activation="relu"),
         "odd_channels": Layer(DCGAN, 33, 35, shifted=False),
         "three_channels": Layer(Geometry.transposed((9, 7), (4, 4), 2, 1), 17, 3),
+        "image_layer": Layer(Geometry.transposed((18, 37), (4, 4), 2, 1), 70, 3),
+        "image_forward": Layer(Geometry.forward((9, 40), (3, 3), 1, 1), 33, 3, activation="tanh"),
+        "waveform": Layer(Geometry.transposed((130,), (25,), 4, 11, 1), 64, 1),
+        "voxels": Layer(Geometry.transposed((3, 4, 17), (4, 4, 4), 2, 1), 40, 1),
         "depthwise": Layer(FORWARD["k3"], 32, 32, groups=32),
         "odd_groups": Layer(FORWARD["k3"], 9, 6, groups=3),
         "even_groups": Layer(DCGAN, 12, 40, groups=2),
@@ -99,9 +103,17 @@ def test_any_small_layer(
     check(layer, best, images, capacity=6)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "three_channels", "linear_panels", "even_groups"])
-def test_bits_depend_on_the_inputs_alone(name: str, brain_set: str) -> None:
-    layer = replace(LAYERS[name], form=Form.PLAIN16)
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        *[(name, Form.PLAIN16) for name in ("dcgan", "three_channels", "linear_panels")],
+        ("even_groups", Form.PLAIN16),
+        *[(name, Form.PLAIN) for name in ("image_layer", "waveform", "voxels")],
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_bits_depend_on_the_inputs_alone(name: str, form: Form, brain_set: str) -> None:
+    layer = replace(LAYERS[name], form=form)
     x = layer.inputs(7)
     together, _ = layer.run(x, brain_set, capacity=7)
     for threads, images in [(1, 7), (3, 7), (2, 5), (5, 1)]:
@@ -109,7 +121,7 @@ def test_bits_depend_on_the_inputs_alone(name: str, brain_set: str) -> None:
         np.testing.assert_array_equal(alone, together[:images])
 
 
-@pytest.mark.parametrize("name", ["three_channels", "dcgan"])
+@pytest.mark.parametrize("name", ["three_channels", "dcgan", "image_layer"])
 def test_images_are_the_rounded_floats(name: str, brain_set: str) -> None:
     layer = replace(LAYERS[name], form=Form.PLANES, activation="tanh")
     x = layer.inputs(3)

@@ -61,8 +61,10 @@ class PositionsConvolution final : public Operation {
         source.bfloat16 ? (in_channels + kBlock - 1) / kBlock * (kBlock / 2) : in_channels;
     layer_.input_words = layer_.position_words * geometry.positions_in();
     layer_.positions = geometry.positions_out();
-    if (!source.bfloat16 && groups == 1 &&
-        Scatter::suits(geometry, grid, out_channels, in_channels, kernels_.lanes)) {
+    const bool tiles = source.bfloat16 && kernels_.block_rows > 0;
+    if (groups == 1 && layer_.store != PositionStore::kBfloats &&
+        Scatter::suits(geometry, grid, out_channels, layer_.position_words, kernels_.lanes,
+                       tiles)) {
       scatter(description, source, geometry, weights);
       return;
     }
@@ -176,15 +178,18 @@ class PositionsConvolution final : public Operation {
     // An odd number of vectors is not padded to pairs.
     layer_.vectors = (columns + kernels_.lanes - 1) / kernels_.lanes % 2 != 0 ? 1 : 2;
     const int width = layer_.vectors * kernels_.lanes;
-    scatter_.emplace(geometry, source.out_channels, kernels_.rows[layer_.vectors - 1]);
+    const bool tiles = source.bfloat16 && kernels_.block_rows > 0;
+    scatter_.emplace(geometry, source.out_channels,
+                     tiles ? kTileRows : kernels_.rows[layer_.vectors - 1]);
     layer_.groups = 1;
     layer_.columns = columns;
     layer_.panels = (columns + width - 1) / width;
-    layer_.words = source.in_channels;
+    layer_.words = static_cast<int>(layer_.position_words);
     layer_.out_channels = source.out_channels;
+    layer_.bfloat16 = source.bfloat16;
     description.check_packed(
         multiplied(multiplied(layer_.panels, width), layer_.words), weights);
-    weights_ = scatter_->pack(source.weight, layer_.words, layer_.panels, width);
+    weights_ = scatter_->pack(source, layer_.words, layer_.panels, width);
     shift_ = Buffer<float>(source.out_channels);
     for (int channel = 0; channel < source.out_channels; ++channel) {
       shift_[channel] = source.shift ? source.shift[channel] : 0.0f;

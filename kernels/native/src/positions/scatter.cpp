@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "isa/round_bfloat16.h"
 #include "limits.h"
 
 namespace gk {
@@ -15,8 +16,12 @@ constexpr int64_t kStripBytes = 512 * 1024;
 constexpr int64_t kMostUnitBytes = 4 * kStripBytes;
 // Lines that keep an output from being loaded before it is stored.
 constexpr int kLeastLines = 3;
-// Loading, adding and storing a vector, in products.
-constexpr double kAddCost = 3.0;
+// In cycles: the product of a vector with a word, and of AMX tiles; gathering a word of a tap for
+// them, which only the grid does; loading, adding and storing a vector.
+constexpr double kProductCost = 0.5;
+constexpr double kTileCost = 1.0 / 16;
+constexpr double kGatherCost = 2.0 / 16;
+constexpr double kAddCost = 1.5;
 // How much quicker it must be reckoned: strips meet some inputs twice.
 constexpr double kLeastGain = 0.75;
 constexpr int kRowFloats = 16;
@@ -46,8 +51,8 @@ int taps_together(const Geometry& geometry) {
 
 }  // namespace
 
-bool Scatter::suits(const Geometry& geometry, const Grid& grid, int channels, int words,
-                    int lanes) {
+bool Scatter::suits(const Geometry& geometry, const Grid& grid, int channels, int words, int lanes,
+                    bool tiles) {
   const bool strided = geometry.stride != Axes{1, 1, 1};
   if (geometry.rank == 0 || (strided && !geometry.transposed)) return false;
   if (geometry.dilation[2] != 1 && geometry.kernel[2] != 1) return false;
@@ -58,13 +63,17 @@ bool Scatter::suits(const Geometry& geometry, const Grid& grid, int channels, in
   const int along = taps_together(geometry);
   const double adds = static_cast<double>(lines) * ceiling(geometry.kernel[2], along) *
                       ceiling(int64_t{along} * channels, lanes);
+  const double product = tiles ? kTileCost : kProductCost;
   const double scattered =
-      geometry.positions_in() *
-      (static_cast<double>(ceiling(columns, lanes)) * words + kAddCost * adds);
-  return scattered < kLeastGain * static_cast<double>(grid.work(channels, lanes)) * words;
+      geometry.positions_in() * (ceiling(columns, lanes) * product * words + kAddCost * adds);
+  const auto work = static_cast<double>(grid.work(channels, lanes));
+  const int vectors = ceiling(int64_t{grid.phases()} * channels, lanes);
+  const double gridded = work * (product + (tiles ? kGatherCost / vectors : 0)) * words;
+  // A tile of AMX is not worth its while with fewer rows.
+  return (!tiles || geometry.input[2] >= kTileRows) && scattered < kLeastGain * gridded;
 }
 
-Scatter::Scatter(const Geometry& geometry, int channels, int most_rows)
+Scatter::Scatter(const Geometry& geometry, int channels, int rows)
     : flipped_(!geometry.transposed),
       line_(geometry.kernel[2] * channels),
       channels_(channels) {
@@ -79,7 +88,8 @@ Scatter::Scatter(const Geometry& geometry, int channels, int most_rows)
     table_.padding[axis] = flipped_ ? reach - geometry.padding[axis] : geometry.padding[axis];
   }
   const int width = geometry.input[2];
-  table_.tile = ceiling(width, ceiling(width, most_rows));
+  // Tiles of AMX are full but for the last one.
+  table_.tile = rows == kTileRows ? rows : ceiling(width, ceiling(width, rows));
   table_.taps = taps_together(geometry);
   table_.outermost = geometry.outermost();
   const int64_t unit = unit_floats(geometry, channels) * 4;
@@ -89,7 +99,8 @@ Scatter::Scatter(const Geometry& geometry, int channels, int most_rows)
   table_.row_floats = row_floats(positions, geometry.kernel[2], channels);
 }
 
-Buffer<uint32_t> Scatter::pack(const float* weight, int words, int panels, int width) const {
+Buffer<uint32_t> Scatter::pack(const PositionWeights& source, int words, int panels,
+                               int width) const {
   Buffer<uint32_t> packed(static_cast<size_t>(panels) * words * width);
   uint32_t* to = packed.data();
   const int taps = columns() / channels_;
@@ -100,8 +111,17 @@ Buffer<uint32_t> Scatter::pack(const float* weight, int words, int panels, int w
         if (column >= columns()) continue;
         const int place = column / channels_;
         const int64_t tap = flipped_ ? taps - 1 - place : place;
-        const float* value = weight + (tap * words + word) * channels_ + column % channels_;
-        std::memcpy(to, value, sizeof(*to));
+        const float* weight =
+            source.weight + tap * source.in_channels * channels_ + column % channels_;
+        const auto value = [&](int channel) {
+          return channel < source.in_channels ? weight[channel * int64_t{channels_}] : 0.0f;
+        };
+        if (source.bfloat16) {
+          *to = to_bfloat16(value(2 * word)) | uint32_t{to_bfloat16(value(2 * word + 1))} << 16;
+        } else {
+          const float number = value(word);
+          std::memcpy(to, &number, sizeof(*to));
+        }
       }
     }
   }

@@ -8,22 +8,26 @@
 #include "memory.h"
 #include "positions/grid.h"
 #include "positions/kernels.h"
+#include "positions/weights.h"
 
 namespace gk {
 
 class Scatter {
  public:
-  // Whether every input can be multiplied with all taps at once, and is so in less work than the
-  // grid takes. `channels` are those of an output position, `words` of an input position.
-  static bool suits(const Geometry& geometry, const Grid& grid, int channels, int words,
-                    int lanes);
+  // Whether every input can be multiplied with all taps at once, and is so in less time than the
+  // grid takes. `channels` are those of an output position, `words` of an input position; `tiles`
+  // says that AMX multiplies them.
+  static bool suits(const Geometry& geometry, const Grid& grid, int channels, int words, int lanes,
+                    bool tiles);
 
-  Scatter(const Geometry& geometry, int channels, int most_rows);
+  // `rows`: input positions of a product, at most.
+  Scatter(const Geometry& geometry, int channels, int rows);
 
   const PositionScatter& table() const { return table_; }
   int columns() const { return table_.kernel[0] * table_.kernel[1] * line_; }
-  // weight [*kernel, words, channels] as [panels][words][width].
-  Buffer<uint32_t> pack(const float* weight, int words, int panels, int width) const;
+  // weight [*kernel, in_channels, channels] as [panels][words][width]; two input channels in a
+  // word for bfloat16.
+  Buffer<uint32_t> pack(const PositionWeights& source, int words, int panels, int width) const;
   // Sums of a tile of so many columns, and of a strip.
   size_t scratch_bytes(int across) const;
 

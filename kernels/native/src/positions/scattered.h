@@ -8,8 +8,14 @@
 
 #include "positions/finish.h"
 
+#if defined(__AMX_BF16__)
+#include "isa/amx.h"
+#endif
+
 namespace gk {
 namespace {
+
+alignas(64) constexpr float kNothing[kMostPanels * kMostVectors * kVector] = {};
 
 // A part of the output map of one image: begin .. end - 1 along each axis, and its sums.
 struct Strip {
@@ -108,9 +114,9 @@ GK_INLINE bool reach(const PositionScatter& scatter, int axis, int first, int la
   return end >= strip.begin[axis] && begin < strip.end[axis];
 }
 
-void multiply_tile(const PositionLayer& layer, const uint32_t* input, int rows, float* products,
-                   int across) {
-  alignas(64) static const float zeros[kMostPanels * kMostVectors * kVector] = {};
+template <class Type>
+void multiply_vectors(const PositionLayer& layer, const uint32_t* input, int rows, float* products,
+                      int across) {
   static const int64_t step = 0;
   static const int32_t tap = 0;
   const int width = layer.vectors * kVector;
@@ -121,14 +127,91 @@ void multiply_tile(const PositionLayer& layer, const uint32_t* input, int rows, 
   product.tap_count = 1;
   product.words = layer.words;
   product.panel_words = static_cast<int64_t>(layer.words) * width;
-  product.shift = zeros;
+  product.shift = kNothing;
   product.stride = across;
   for (int panel = 0; panel < layer.panels;) {
     const int beside = panels_beside(rows, layer.vectors, layer.panels - panel);
     product.weights = layer.weights + panel * product.panel_words;
     product.sums = products + panel * width;
-    multiply_any<Float32>(rows, beside, layer.vectors, product);
+    multiply_any<Type>(rows, beside, layer.vectors, product);
     panel += beside;
+  }
+}
+
+#if defined(__AMX_BF16__)
+// A tile of rows by kColumns vectors of columns, from the column tile `first` on.
+template <int kColumns>
+void multiply_columns(const PositionLayer& layer, const uint32_t* input, int first,
+                      float* products, int across) {
+  static_assert(kColumns >= 1 && kColumns <= 4);
+  constexpr int kTileWords = 16;
+  const int64_t width = layer.vectors * kVector;
+  const uint32_t* weights[kColumns];
+  for (int c = 0; c < kColumns; ++c) {
+    weights[c] = layer.weights + (first + c) / layer.vectors * layer.words * width +
+                 (first + c) % layer.vectors * kVector;
+  }
+  load_tile<0>(kNothing, 0);
+  if constexpr (kColumns > 1) load_tile<1>(kNothing, 0);
+  if constexpr (kColumns > 2) load_tile<2>(kNothing, 0);
+  if constexpr (kColumns > 3) load_tile<3>(kNothing, 0);
+  for (int64_t k = 0; k < layer.words; k += kTileWords) {
+    load_tile<4>(input + k, layer.position_words * 4);
+    load_tile<5>(weights[0] + k * width, width * 4);
+    multiply_tiles<0, 4, 5>();
+    if constexpr (kColumns > 1) {
+      load_tile<6>(weights[1] + k * width, width * 4);
+      multiply_tiles<1, 4, 6>();
+    }
+    if constexpr (kColumns > 2) {
+      load_tile<7>(weights[2] + k * width, width * 4);
+      multiply_tiles<2, 4, 7>();
+    }
+    if constexpr (kColumns > 3) {
+      load_tile<5>(weights[3] + k * width, width * 4);
+      multiply_tiles<3, 4, 5>();
+    }
+  }
+  float* to = products + first * kVector;
+  store_tile<0>(to, across * 4);
+  if constexpr (kColumns > 1) store_tile<1>(to + kVector, across * 4);
+  if constexpr (kColumns > 2) store_tile<2>(to + 2 * kVector, across * 4);
+  if constexpr (kColumns > 3) store_tile<3>(to + 3 * kVector, across * 4);
+}
+
+void multiply_rows_of_tile(const PositionLayer& layer, const uint32_t* input, float* products,
+                           int across) {
+  const int all = layer.panels * layer.vectors;
+  int first = 0;
+  for (; first + 4 <= all; first += 4) {
+    multiply_columns<4>(layer, input, first, products, across);
+  }
+  if (all - first == 3) multiply_columns<3>(layer, input, first, products, across);
+  if (all - first == 2) multiply_columns<2>(layer, input, first, products, across);
+  if (all - first == 1) multiply_columns<1>(layer, input, first, products, across);
+}
+#endif
+
+void multiply_tile(const PositionLayer& layer, const uint32_t* input, int count, float* products,
+                   int across) {
+#if defined(__AMX_BF16__)
+  constexpr int kTileRows = 16;
+  if (layer.bfloat16 && count == kTileRows) {
+    return multiply_rows_of_tile(layer, input, products, across);
+  }
+#endif
+  const int most = most_rows(layer.vectors);
+  for (int first = 0; first < count; first += most) {
+    const int rows = count - first < most ? count - first : most;
+    const uint32_t* from = input + first * layer.position_words;
+    float* to = products + static_cast<int64_t>(first) * across;
+#if defined(__AVX512BF16__)
+    if (layer.bfloat16) {
+      multiply_vectors<Bfloat16>(layer, from, rows, to, across);
+      continue;
+    }
+#endif
+    multiply_vectors<Float32>(layer, from, rows, to, across);
   }
 }
 
