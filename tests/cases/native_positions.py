@@ -34,6 +34,7 @@ class Layer:
     bfloat16: bool = False
     form: Form = Form.PLAIN
     value_range: tuple[float, float] = (-1.0, 1.0)
+    halves: bool = False  # weights that float16 holds, some of them below its normal range
 
     def weights(self) -> tuple[Array, Array | None]:
         """Of a size that keeps outputs near 1: weight [*kernel, in / groups, out], shift [out]."""
@@ -41,6 +42,9 @@ class Layer:
         depth = self.in_channels // self.groups
         weight = random.standard_normal((*self.geometry.kernel, depth, self.out_channels))
         weight /= math.sqrt(depth * self.geometry.taps)
+        if self.halves:
+            weight.flat[::7] *= 1e-4
+            weight = weight.astype(np.float16)
         shift = random.standard_normal(self.out_channels) if self.shifted else None
         return weight.astype(np.float32), None if shift is None else shift.astype(np.float32)
 

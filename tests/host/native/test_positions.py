@@ -23,6 +23,8 @@ LINEAR = FORWARD["linear"]
 LAYERS = {
     "linear_smallest": Layer(LINEAR, 1, 1),
     "linear_panels": Layer(LINEAR, 30, 257, activation="leaky_relu"),
+    "linear_halves": Layer(LINEAR, 33, 200, activation="tanh", halves=True),
+    "first_layer_halves": Layer(TRANSPOSED["first_layer"], 100, 70, halves=True),
     "first_layer": Layer(TRANSPOSED["first_layer"], 100, 70, activation="relu"),
     "dcgan": Layer(DCGAN, 64, 48, activation="relu"),
     "no_shift": Layer(DCGAN, 5, 33, shifted=False, activation="sigmoid"),
@@ -90,7 +92,14 @@ def test_any_small_layer(
     "name",
     [
         *("dcgan", "three_channels", "linear_panels", "groups", "volume_few", "image_layer"),
-        *("image_gaps", "super_resolution", "waveform", "voxels"),
+        *(
+            "linear_halves",
+            "first_layer_halves",
+            "image_gaps",
+            "super_resolution",
+            "waveform",
+            "voxels",
+        ),
     ],
 )
 def test_bits_depend_on_the_inputs_alone(name: str, instruction_set: str) -> None:

@@ -17,6 +17,7 @@ constexpr int kFewRows = 4;
 constexpr int kAhead = 16;
 // More rows use a word for so long that the second cache answers in time.
 constexpr int kSoon = 6;
+constexpr int kCacheLine = 64;
 // Sums that fit in the registers beside weights and an input.
 constexpr int kMostSums = GK_VECTOR_BYTES == 64 ? 24 : 12;
 
@@ -34,13 +35,32 @@ struct Product {
 };
 
 struct Float32 {
+  using Weight = float;
+  static constexpr int kMost = kMostRows;
+  GK_INLINE static Vector load_weights(const Weight* from) { return load(from); }
   GK_INLINE static Vector multiply(const uint32_t* input, Vector weights, Vector sum) {
     return multiply_add(broadcast(*reinterpret_cast<const float*>(input)), weights, sum);
   }
 };
 
+#if defined(__AVX512F__)
+// Weights as float16, which are the same numbers: where rows are few, reading them takes the time.
+struct Float32OfHalves : Float32 {
+  using Weight = uint16_t;
+  static constexpr int kMost = kFewRows;
+  GK_INLINE static Vector load_weights(const Weight* from) {
+    // All lanes by mask: the plain intrinsic begins with an undefined vector, which GCC warns of.
+    return (Vector)_mm512_maskz_cvtph_ps(0xffff,
+                                         _mm256_load_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+};
+#endif
+
 #if defined(__AVX512BF16__)
 struct Bfloat16 {
+  using Weight = float;  // pairs, which are moved alike
+  static constexpr int kMost = kMostRows;
+  GK_INLINE static Vector load_weights(const Weight* from) { return load(from); }
   GK_INLINE static Vector multiply(const uint32_t* input, Vector weights, Vector sum) {
     return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(*input),
                                     (__m512bh)weights);
@@ -64,15 +84,17 @@ void multiply(const Product& product) {
   const int words = product.words;
   for (int t = 0; t < product.tap_count; ++t) {
     const int64_t step = product.steps[t];
-    const float* from = reinterpret_cast<const float*>(product.weights) +
-                        static_cast<int64_t>(product.taps[t]) * words * kWidth;
+    const auto* from = reinterpret_cast<const typename Type::Weight*>(product.weights) +
+                       static_cast<int64_t>(product.taps[t]) * words * kWidth;
     for (int64_t k = step; k < step + words; ++k, from += kWidth) {
       Vector weights[kPanels][kVectors];
       GK_UNROLL for (int p = 0; p < kPanels; ++p) {
         GK_UNROLL for (int v = 0; v < kVectors; ++v) {
-          const float* here = from + p * product.panel_words + v * kVector;
-          __builtin_prefetch(here + (kRows <= kFewRows ? kAhead : kSoon) * kWidth, 0, 3);
-          weights[p][v] = load(here);
+          const auto* here = from + p * product.panel_words + v * kVector;
+          if (v * kVector * sizeof(*here) % kCacheLine == 0) {
+            __builtin_prefetch(here + (kRows <= kFewRows ? kAhead : kSoon) * kWidth, 0, 3);
+          }
+          weights[p][v] = Type::load_weights(here);
         }
       }
       GK_UNROLL for (int r = 0; r < kRows; ++r) {
@@ -95,7 +117,7 @@ void multiply(const Product& product) {
 
 template <class Type, int kPanels, int kVectors, int kRows = 1>
 GK_INLINE void multiply_rows(int rows, const Product& product) {
-  if constexpr (kRows <= kMostRows && kRows * kPanels * kVectors <= kMostSums) {
+  if constexpr (kRows <= Type::kMost && kRows * kPanels * kVectors <= kMostSums) {
     if (rows == kRows) return multiply<Type, kRows, kPanels, kVectors>(product);
     multiply_rows<Type, kPanels, kVectors, kRows + 1>(rows, product);
   }

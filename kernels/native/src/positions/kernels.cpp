@@ -9,6 +9,8 @@
 namespace gk {
 namespace {
 
+static_assert(kMostHalfRows == kFewRows);
+
 // Fetches what the first tap of the next tile reads: so many short streams no prefetcher follows.
 void prefetch_rows(const uint32_t* image, const int64_t* inputs, int rows, int words) {
   constexpr int kLineWords = 16;
@@ -30,7 +32,8 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   product.tap_count = rows.tap_count;
   product.words = layer.words;
   product.panel_words = static_cast<int64_t>(layer.taps) * layer.words * width;
-  product.weights = layer.weights + panel * product.panel_words;
+  product.weights =
+      layer.weights + panel * product.panel_words / (layer.halves ? 2 : 1);
   product.shift = layer.shift + panel * width;
   product.sums = sums;
   product.stride = tile.panels * width;
@@ -48,6 +51,12 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   if (tile.panel == 0 && anchor + tile.rows <= rows.rows) {
     prefetch_rows(group + image * layer.input_words, rows.inputs + anchor, tile.rows, layer.words);
   }
+#if defined(__AVX512F__)
+  if (layer.halves) {
+    multiply_any<Float32OfHalves>(tile.rows, tile.panels, layer.vectors, product);
+    return finish_tile(layer, call, rows, tile, sums);
+  }
+#endif
 #if defined(__AVX512BF16__)
   if (layer.bfloat16) {
     multiply_any<Bfloat16>(tile.rows, tile.panels, layer.vectors, product);
@@ -134,6 +143,11 @@ extern const PositionKernels GK_TABLE(positions) = {
     kVector,
     {kMostRows, most_rows(2)},
 #if defined(__AVX512BF16__)
+    true,
+#else
+    false,
+#endif
+#if defined(__AVX512F__)
     true,
 #else
     false,

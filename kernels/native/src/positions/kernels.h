@@ -59,6 +59,7 @@ struct PositionLayer {
   int phases;
   int out_channels;  // of a group
   bool bfloat16;
+  bool halves;  // weights are float16, two in a word of memory, and rows of a tile at most 4
   // Rows are gathered for AMX tiles, 16 words at a time; an absent input is zero.
   bool staged;
   // Null in all but such layers: weights are [panels][words][vectors of a panel] of all taps, last
@@ -88,10 +89,14 @@ struct PositionCall {
   uint32_t* stage;
 };
 
+// Rows of a tile that weights of float16 may have.
+constexpr int kMostHalfRows = 4;
+
 struct PositionKernels {
   int lanes;      // of a vector
   int rows[2];    // of a product with panels of one vector, and of two
   bool bfloat16;  // whether bfloat16 can be multiplied
+  bool halves;    // whether weights may be float16
   int block_rows;  // rows of a block of staged layers; 0 where there are no tiles
   void (*run)(const PositionLayer& layer, const PositionCall& call);
 };

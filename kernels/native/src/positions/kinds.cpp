@@ -2,11 +2,13 @@
 // alpha, low, high; weight [*kernel, in / groups, out], shift [out] or none.
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "isa/half.h"
 #include "limits.h"
 #include "positions/grid.h"
 #include "positions/kernels.h"
@@ -81,6 +83,7 @@ class PositionsConvolution final : public Operation {
     }
     pack(description, source, grid, weights);
     lay_out(std::move(classes));
+    if (kernels_.halves && !source.bfloat16) halve(target.capacity);
   }
 
   void run(const Work& work) const override {
@@ -208,6 +211,23 @@ class PositionsConvolution final : public Operation {
     }
     layer_.classes = classes_.data();
     layer_.class_count = static_cast<int>(classes_.size());
+  }
+
+  // Where rows are few, reading weights takes the time: half of it where float16 holds them.
+  void halve(int capacity) {
+    for (const PositionClass& rows : classes_) {
+      if (int64_t{rows.rows} * capacity > kMostHalfRows) return;
+    }
+    Buffer<uint32_t> halves((weights_.size() + 1) / 2);
+    auto* half = reinterpret_cast<uint16_t*>(halves.data());
+    for (size_t i = 0; i < weights_.size(); ++i) {
+      float weight;
+      std::memcpy(&weight, &weights_[i], sizeof(weight));
+      if (!exact_half(weight, half[i])) return;
+    }
+    weights_ = std::move(halves);
+    layer_.weights = weights_.data();
+    layer_.halves = true;
   }
 
   size_t stage_bytes() const {
