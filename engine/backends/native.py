@@ -107,7 +107,7 @@ class NativeBackend(Backend):
         return Batch(*self._session.run(entry_point, False, inputs, out))
 
     def run_images(self, inputs: Inputs, out: Array | None = None) -> Batch:
-        """Up to a batch of rows of the decoder as uint8 images, made by the last layer."""
+        """Up to a batch of rows of the decoder as uint8 images, made in the library."""
         return Batch(*self._session.run("decoder", True, inputs, out))
 
     def close(self) -> None:

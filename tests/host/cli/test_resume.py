@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,14 +16,41 @@ from engine import Engine
 from engine.core.options import LoadOptions
 
 Run = Callable[..., Result]
-Start = Callable[..., "subprocess.Popen[str]"]
+REPOSITORY = Path(__file__).parents[3]
 
-# So many that a run is stopped in its midst, also where this process comes to look late.
-MANY = 8000
+# A run of so many, in batches of 8, takes some seconds when it pauses before each, however fast the
+# machine is: so it is stopped in its midst, also where this process comes to look late.
+MANY = 1600
+PAUSING = """
+import time
+from engine import Engine
+from engine.cli import main
+
+plain = Engine.stream
+
+def stream(self, n, **settings):
+    for batch in plain(self, n, **settings):
+        time.sleep(0.03)
+        yield batch
+
+Engine.stream = stream
+main()
+"""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {item.name: item.read_bytes() for item in folder.iterdir()}
+
+
+def start_pausing(*arguments: object) -> subprocess.Popen[str]:
+    """The command line as a process of its own, which pauses before each batch."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PAUSING, *(str(item) for item in arguments)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def wait_for_files(folder: Path, count: int) -> None:
@@ -202,10 +230,10 @@ def test_what_is_made_once_is_made_once_for_all_gaps(
     "stop", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["kill -9", "Ctrl-C", "kill"]
 )
 def test_a_real_process_is_stopped_and_resumed(
-    run: Run, start: Start, models: dict[str, str], here: Path, stop: signal.Signals
+    run: Run, models: dict[str, str], here: Path, stop: signal.Signals
 ) -> None:
     arguments = ("generate", models["gray"], "-n", MANY, "--batch-size", 8)
-    process = start(*arguments, "-o", here / "parts")
+    process = start_pausing(*arguments, "-o", here / "parts")
     wait_for_files(here / "parts", 40)
     process.send_signal(stop)
     _, errors = process.communicate(timeout=60)
@@ -231,7 +259,6 @@ def test_a_real_process_is_stopped_and_resumed(
 )
 def test_every_kind_of_folder_is_resumed_after_a_stop(
     run: Run,
-    start: Start,
     models: dict[str, str],
     here: Path,
     stop: signal.Signals,
@@ -239,10 +266,10 @@ def test_every_kind_of_folder_is_resumed_after_a_stop(
 ) -> None:
     folder = here / "parts"
     arguments: tuple[object, ...] = (
-        *("generate", models["pets"], "-n", MANY // 2, "--batch-size", 8, "--format", *options),
+        *("generate", models["pets"], "-n", MANY, "--batch-size", 8, "--format", *options),
         *(() if options[0] == "jpgs" else ("--shard-size", 25)),
     )
-    process = start(*arguments, "-o", folder)
+    process = start_pausing(*arguments, "-o", folder)
     wait_for_files(folder, 20)
     process.send_signal(stop)
     _, errors = process.communicate(timeout=60)
