@@ -37,6 +37,21 @@ struct Tile {
   int rows;
 };
 
+// A row of a class: an anchor of an image. After an image's last anchor comes the next one's first.
+struct Row {
+  Row(const PositionClass& rows, int row)
+      : image(row / rows.rows), anchor(row % rows.rows), anchors(rows.rows) {}
+  void next() {
+    if (++anchor < anchors) return;
+    anchor = 0;
+    ++image;
+  }
+
+  int image;
+  int anchor;
+  int anchors;
+};
+
 // Bytes of an output position where they lie side by side, else 0.
 int64_t position_bytes(const PositionLayer& layer) {
   const bool beside =
@@ -49,7 +64,7 @@ void prefetch_tile(const PositionLayer& layer, const PositionCall& call, const P
                    const Tile& tile, int64_t bytes) {
   constexpr int kLine = 64;
   if (!bytes) return;
-  const int64_t size = bytes / (static_cast<int64_t>(layer.groups) * layer.out_channels);
+  const int64_t size = layer.store == PositionStore::kBfloats ? 2 : 4;
   const int width = layer.vectors * kVector;
   const int phase = tile.panel * width / layer.out_channels;
   const int channel = tile.panel * width % layer.out_channels;
@@ -57,17 +72,12 @@ void prefetch_tile(const PositionLayer& layer, const PositionCall& call, const P
   const int64_t first =
       (static_cast<int64_t>(tile.group) * layer.out_channels + channel) * size;
   const int64_t count = (columns < tile.panels * width ? columns : tile.panels * width) * size;
-  int image = tile.first / rows.rows;
-  int anchor = tile.first % rows.rows;
-  for (int r = 0; r < tile.rows; ++r, ++anchor) {
-    if (anchor == rows.rows) {
-      anchor = 0;
-      ++image;
-    }
-    const int32_t output = rows.outputs[static_cast<int64_t>(anchor) * layer.phases + phase];
+  Row row(rows, tile.first);
+  for (int r = 0; r < tile.rows; ++r, row.next()) {
+    const int32_t output = rows.outputs[static_cast<int64_t>(row.anchor) * layer.phases + phase];
     if (output < 0) continue;
     const char* to = static_cast<const char*>(call.output) +
-                     (image * layer.positions + output) * bytes + first;
+                     (row.image * layer.positions + output) * bytes + first;
     for (int64_t at = 0; at < count; at += kLine) __builtin_prefetch(to + at, 1, 3);
   }
 }
@@ -93,17 +103,12 @@ void finish_tile(const PositionLayer& layer, const PositionCall& call, const Pos
   const int phase = column / layer.out_channels;
   const int channel = column % layer.out_channels;
   const int64_t image_size = image_bytes(layer);
-  int image = tile.first / rows.rows;
-  int anchor = tile.first % rows.rows;
-  for (int r = 0; r < tile.rows; ++r, ++anchor) {
-    if (anchor == rows.rows) {
-      anchor = 0;
-      ++image;
-    }
-    store_row(layer, static_cast<char*>(call.output) + image * image_size,
-              rows.outputs + static_cast<int64_t>(anchor) * layer.phases, tile.group, phase,
+  Row row(rows, tile.first);
+  for (int r = 0; r < tile.rows; ++r, row.next()) {
+    store_row(layer, static_cast<char*>(call.output) + row.image * image_size,
+              rows.outputs + static_cast<int64_t>(row.anchor) * layer.phases, tile.group, phase,
               channel, columns, sums + r * across, levels + r * across, doubtful,
-              call.finite + image);
+              call.finite + row.image);
   }
 }
 

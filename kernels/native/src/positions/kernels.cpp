@@ -38,18 +38,14 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   product.sums = sums;
   product.stride = tile.panels * width;
   const uint32_t* group = call.input + static_cast<int64_t>(tile.group) * layer.words;
-  int image = tile.first / rows.rows;
-  int anchor = tile.first % rows.rows;
-  for (int r = 0; r < tile.rows; ++r, ++anchor) {
-    if (anchor == rows.rows) {
-      anchor = 0;
-      ++image;
-    }
-    product.rows[r] = group + image * layer.input_words + rows.inputs[anchor];
+  Row row(rows, tile.first);
+  for (int r = 0; r < tile.rows; ++r, row.next()) {
+    product.rows[r] = group + row.image * layer.input_words + rows.inputs[row.anchor];
   }
   prefetch_tile(layer, call, rows, tile, position_bytes(layer));
-  if (tile.panel == 0 && anchor + tile.rows <= rows.rows) {
-    prefetch_rows(group + image * layer.input_words, rows.inputs + anchor, tile.rows, layer.words);
+  if (tile.panel == 0 && row.anchor + tile.rows <= rows.rows) {
+    prefetch_rows(group + row.image * layer.input_words, rows.inputs + row.anchor, tile.rows,
+                  layer.words);
   }
 #if defined(__AVX512F__)
   if (layer.halves) {

@@ -120,15 +120,10 @@ void multiply_staged_any(int rows, int panels, int vectors, const StagedProduct&
 void gather(const PositionLayer& layer, const PositionCall& call, const PositionClass& from,
             int first, int rows, int tiles) {
   const int across = tiles * kRowsOfTile;
-  int image = first / from.rows;
-  int anchor = first % from.rows;
-  for (int r = 0; r < rows; ++r, ++anchor) {
-    if (anchor == from.rows) {
-      anchor = 0;
-      ++image;
-    }
-    const int32_t* places = from.places + static_cast<int64_t>(anchor) * from.tap_count;
-    const uint32_t* base = call.input + image * layer.input_words;
+  Row row(from, first);
+  for (int r = 0; r < rows; ++r, row.next()) {
+    const int32_t* places = from.places + static_cast<int64_t>(row.anchor) * from.tap_count;
+    const uint32_t* base = call.input + row.image * layer.input_words;
     uint32_t* to = call.stage + r * kTileWords;
     for (int t = 0; t < from.tap_count; ++t) {
       const uint32_t* words = base + (places[t] < 0 ? 0 : places[t]) * layer.position_words;
