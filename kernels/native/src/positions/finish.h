@@ -62,7 +62,6 @@ int64_t position_bytes(const PositionLayer& layer) {
 // Fetches what a tile will be stored to (of its first phase), while it is multiplied.
 void prefetch_tile(const PositionLayer& layer, const PositionCall& call, const PositionClass& rows,
                    const Tile& tile, int64_t bytes) {
-  constexpr int kLine = 64;
   if (!bytes) return;
   const int64_t size = layer.store == PositionStore::kBfloats ? 2 : 4;
   const int width = layer.vectors * kVector;
@@ -78,7 +77,7 @@ void prefetch_tile(const PositionLayer& layer, const PositionCall& call, const P
     if (output < 0) continue;
     const char* to = static_cast<const char*>(call.output) +
                      (row.image * layer.positions + output) * bytes + first;
-    for (int64_t at = 0; at < count; at += kLine) __builtin_prefetch(to + at, 1, 3);
+    for (int64_t at = 0; at < count; at += kCacheLine) __builtin_prefetch(to + at, 1, 3);
   }
 }
 

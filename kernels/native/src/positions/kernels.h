@@ -22,11 +22,12 @@ struct PositionClass {
   const int32_t* places;
 };
 
+// Columns of a product with all taps: taps * out_channels.
+constexpr int kMostScattered = 512;
+
 // How inputs and outputs of a layer meet whose input positions are multiplied with all taps at
 // once, which serves few output channels: three axes, outermost first. Input i meets, by tap t,
 // output i * stride + t * dilation - padding.
-constexpr int kMostScattered = 512;  // columns: taps * out_channels
-
 struct PositionScatter {
   int input[3];
   int output[3];
