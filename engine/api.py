@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine import backends, inputs, zoo
 from engine.backends.base import BackendOptions
 from engine.convert import checkpoint_as_onnx
+from engine.core.alignment import empty_aligned
 from engine.core.artifacts import Artifact, open_artifact
 from engine.core.errors import OptionError
 from engine.core.options import LoadOptions
@@ -153,7 +154,7 @@ class Engine:
         plan = plan_labels(labels, self.spec.classes, n, seed, start, self.spec.name)
         if out is None and form != "torch":
             with shortage(self.batch_size):
-                out = np.empty((n, *shape), dtype)
+                out = empty_aligned((n, *shape), dtype)
         return gather(self._parts(n, seed, start, plan, truncation, form, out), n, out, progress)
 
     def stream(
@@ -216,7 +217,7 @@ class Engine:
         plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
         shape, dtype = sample_array(self.spec, form)
         with shortage(self.batch_size):
-            out = None if form == "torch" else np.empty((n, *shape), dtype)
+            out = None if form == "torch" else empty_aligned((n, *shape), dtype)
             parts = (
                 self._runner.decode(
                     padded(latents, batch.first - start, batch.size), plan, batch, form, rows

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.core.alignment import empty_aligned
 from engine.program.entry_points import channels_last, from_program, to_program
 from engine.program.graph import Array, Shape, Value
 from kernels.native.network import Form
@@ -65,7 +66,7 @@ class Output:
         if self.straight and out is not None:
             return out
         kind: type[Any] = np.uint8 if self.form == Form.IMAGES else np.float32
-        return np.empty((images, *(self.shape if self.straight else self.value.shape)), kind)
+        return empty_aligned((images, *(self.shape if self.straight else self.value.shape)), kind)
 
     def finished(self, array: Array, out: Array | None) -> Array:
         """What was filled, as the spec has it."""

@@ -40,6 +40,22 @@ GK_INLINE void store(float* to, Vector value) { *reinterpret_cast<Aligned*>(to) 
 GK_INLINE void store_unaligned(float* to, Vector value) {
   *reinterpret_cast<Unaligned*>(to) = value;
 }
+// Stores past the caches, whose lines are then not read first; `to` is aligned to the vector.
+GK_INLINE void stream(float* to, Vector value) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, (__m512)value);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(to, (__m256)value);
+#else
+  store(to, value);
+#endif
+}
+// Before others are told of what was streamed.
+GK_INLINE void stream_fence() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
 GK_INLINE Vector broadcast(float value) { return value - Vector{}; }
 // The first `count` of a vector's numbers, 1 .. kVector; the others read as zero, and stay as they
 // are in memory.

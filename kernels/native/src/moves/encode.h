@@ -122,19 +122,6 @@ void encode_images(const Conversion& plan, const Extent& at, const float* panel,
   }
 }
 
-// A number less itself is zero, or NaN if it is not finite; NaN stays in a sum.
-bool all_finite(const float* numbers, int count) {
-  Vector sum = {};
-  for (int i = 0; i < count; i += kVector) {
-    const int left = count - i < kVector ? count - i : kVector;
-    const Vector value = load_strided(numbers + i, 1, left);
-    sum += value - value;
-  }
-  bool finite = true;
-  for (int i = 0; i < kVector; ++i) finite = finite && sum[i] == 0.0f;
-  return finite;
-}
-
 void encode(const Conversion& plan, const Extent& at, const float* panel, void* to) {
   switch (plan.to_form) {
     case GK_LANES:

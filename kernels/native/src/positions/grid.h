@@ -31,6 +31,10 @@ struct GridClass {
   std::vector<int32_t> taps;
   int rows = 0;
   std::vector<int32_t> places;  // staged: [rows][taps] input position, or -1 outside the map
+  // Staged: where neighbouring anchors read neighbouring inputs along every axis, how many anchors
+  // there are along each, and [taps] what the first one reads, which may lie outside the map.
+  Axes anchors{0, 0, 0};
+  std::vector<Axes> reads;
 };
 
 // Rows of a tile of staged layers.
@@ -58,12 +62,13 @@ class Grid {
   int64_t work(int channels, int lanes) const;
   // `words` are those of an input position.
   std::vector<GridClass> classes(int64_t words) const;
-  // With places: these, or fewer of them, as if the map went on; whichever fills tiles better.
-  std::vector<GridClass> staged_classes(int64_t words, int images) const;
+  // Fewer of them, with places, as if the map went on.
+  std::vector<GridClass> merged_classes() const;
+  // Classes of such words with their places.
+  static std::vector<GridClass> placed(std::vector<GridClass> classes, int64_t words);
 
  private:
   Grid(const Geometry& geometry, const std::array<int, 3>& phases);
-  std::vector<GridClass> merged_classes() const;
   GridClass merged_class(const std::array<const std::vector<int>*, 3>& anchors) const;
   // Appends the output positions of an anchor.
   void add_outputs(int z, int y, int x, std::vector<int32_t>& outputs) const;

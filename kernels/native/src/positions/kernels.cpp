@@ -2,6 +2,7 @@
 
 #include "isa/product.h"
 #include "positions/finish.h"
+#include "positions/padded.h"
 #include "positions/scattered.h"
 #include "positions/shares.h"
 #include "positions/staged.h"
@@ -117,6 +118,7 @@ void run_panels(const PositionLayer& layer, const PositionCall& call, const Pane
 
 void run(const PositionLayer& layer, const PositionCall& call) {
 #if defined(__AMX_BF16__)
+  if (layer.padding) return run_padded(layer, call);
   if (layer.staged) return run_staged(layer, call);
 #endif
   if (layer.scatter) return run_scattered(layer, call);

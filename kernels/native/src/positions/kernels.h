@@ -42,6 +42,26 @@ struct PositionScatter {
   int64_t row_floats;  // of the sums of a row of outputs
 };
 
+// The anchors of a class on a padded map.
+struct PaddedClass {
+  int anchors[3];
+  bool on;  // whether tiles go on from line to line, over the zeros between them
+};
+
+// How a strip of a map lies with zeros around it: lines of pitch[1] positions, pitch[0] of them to
+// a plane. An anchor reads, at a step of 0, the position that has its place.
+struct PositionPadding {
+  const PaddedClass* classes;
+  int input[3];
+  int first[3];   // input position at the first place; along `outermost` for a strip from 0 on
+  int pitch[2];
+  int outermost;  // the axis that is cut into strips
+  int units;      // anchors along it
+  int strip;      // so many of them at a time
+  int64_t unit;       // positions from one to the next
+  int64_t positions;  // of a whole strip
+};
+
 enum class PositionStore : int { kFloats, kBfloats, kPlanes, kImages };
 
 // A word is 4 bytes of input: one float32 channel, or two bfloat16 channels.
@@ -66,6 +86,9 @@ struct PositionLayer {
   // Null in all but such layers: weights are [panels][words][vectors of a panel] of all taps, last
   // axis and channels fastest; shift is [out_channels].
   const PositionScatter* scatter;
+  // Null in all but layers for AMX tiles whose rows are loaded as they lie, in strips; `steps` of
+  // their classes are words from an anchor's place to what a tap reads, panels have one vector.
+  const PositionPadding* padding;
   Activation activation;
   float alpha;
   PositionStore store;
@@ -86,7 +109,7 @@ struct PositionCall {
   int parts;
   uint8_t* finite;
   // Of staged layers: rows of a block, with all taps of a class. Of scattered ones: the products of
-  // a tile, then the sums of a strip.
+  // a tile, then the sums of a strip. Of padded ones: the inputs of a strip.
   uint32_t* stage;
 };
 

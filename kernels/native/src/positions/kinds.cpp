@@ -12,6 +12,7 @@
 #include "limits.h"
 #include "positions/grid.h"
 #include "positions/kernels.h"
+#include "positions/pad.h"
 #include "positions/scatter.h"
 #include "positions/weights.h"
 #include "registry.h"
@@ -73,15 +74,20 @@ class PositionsConvolution final : public Operation {
     std::vector<GridClass> classes = grid.classes(layer_.position_words);
     if (source.bfloat16 && kernels_.block_rows > 0 && source.packed_groups() == 1 &&
         multiplied(geometry.positions_out(), grid.taps()) <= kMostTaps) {
-      auto staged = grid.staged_classes(layer_.position_words, target.capacity);
+      auto merged = grid.merged_classes();
+      auto staged = tile_taps(merged, target.capacity) <= tile_taps(classes, target.capacity)
+                        ? merged
+                        : grid.placed(classes, layer_.position_words);
       layer_.staged = row_taps(classes, target.capacity) >=
                       kLeastRows * tile_taps(staged, target.capacity);
       if (layer_.staged) {
-        classes = std::move(staged);
+        pad_ = Pad::make(geometry, merged, layer_.position_words, out_channels, target.capacity);
+        classes = pad_ ? std::move(merged) : std::move(staged);
         source.word_step = kBlock / 2;
       }
     }
     pack(description, source, grid, weights);
+    if (pad_) pad(classes);
     lay_out(std::move(classes));
     if (kernels_.halves && !source.bfloat16) halve(target.capacity);
   }
@@ -94,6 +100,7 @@ class PositionsConvolution final : public Operation {
   bool divisible() const override { return true; }
   size_t scratch_bytes() const override {
     if (scatter_) return scatter_->scratch_bytes(layer_.panels * layer_.vectors * kernels_.lanes);
+    if (pad_) return pad_->scratch_bytes();
     return layer_.staged ? stage_bytes() : 0;
   }
   size_t weight_bytes() const override { return weights_.bytes() + shift_.bytes(); }
@@ -163,7 +170,7 @@ class PositionsConvolution final : public Operation {
     layer_.words = source.words();
     layer_.taps = grid.taps();
     layer_.bfloat16 = source.bfloat16;
-    layer_.vectors = layer_.columns <= kernels_.lanes ? 1 : 2;
+    layer_.vectors = layer_.columns <= kernels_.lanes || pad_ ? 1 : 2;
     const int width = layer_.vectors * kernels_.lanes;
     layer_.panels = (layer_.columns + width - 1) / width;
     const int64_t columns = int64_t{layer_.groups} * layer_.panels * width;
@@ -200,6 +207,14 @@ class PositionsConvolution final : public Operation {
     layer_.weights = weights_.data();
     layer_.shift = shift_.data();
     layer_.scatter = &scatter_->table();
+  }
+
+  void pad(std::vector<GridClass>& classes) {
+    layer_.padding = &pad_->table();
+    for (GridClass& rows : classes) {
+      rows.steps = pad_->steps(rows);
+      rows.places = {};
+    }
   }
 
   void lay_out(std::vector<GridClass> classes) {
@@ -241,6 +256,7 @@ class PositionsConvolution final : public Operation {
   Buffer<uint32_t> weights_;
   Buffer<float> shift_;
   std::optional<Scatter> scatter_;
+  std::optional<Pad> pad_;
   std::vector<GridClass> grid_classes_;
   std::vector<PositionClass> classes_;
 };

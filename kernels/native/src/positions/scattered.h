@@ -7,10 +7,7 @@
 #pragma once
 
 #include "positions/finish.h"
-
-#if defined(__AMX_BF16__)
-#include "isa/amx.h"
-#endif
+#include "positions/tiles.h"
 
 namespace gk {
 namespace {
@@ -144,7 +141,6 @@ template <int kColumns>
 void multiply_columns(const PositionLayer& layer, const uint32_t* input, int first,
                       float* products, int across) {
   static_assert(kColumns >= 1 && kColumns <= 4);
-  constexpr int kTileWords = 16;
   const int64_t width = layer.vectors * kVector;
   const uint32_t* weights[kColumns];
   for (int c = 0; c < kColumns; ++c) {
@@ -195,8 +191,7 @@ void multiply_rows_of_tile(const PositionLayer& layer, const uint32_t* input, fl
 void multiply_tile(const PositionLayer& layer, const uint32_t* input, int count, float* products,
                    int across) {
 #if defined(__AMX_BF16__)
-  constexpr int kTileRows = 16;
-  if (layer.bfloat16 && count == kTileRows) {
+  if (layer.bfloat16 && count == kRowsOfTile) {
     return multiply_rows_of_tile(layer, input, products, across);
   }
 #endif

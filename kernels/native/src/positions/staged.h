@@ -5,16 +5,12 @@
 
 #if defined(__AMX_BF16__)
 
-#include "isa/amx.h"
 #include "positions/finish.h"
 #include "positions/shares.h"
+#include "positions/tiles.h"
 
 namespace gk {
 namespace {
-
-constexpr int kRowsOfTile = 16;
-constexpr int kTileWords = 16;
-constexpr int kAheadSteps = 4;  // of 16 words, that weights are fetched before their use
 
 // A block of rows [taps][words / 16][kRows * 16][16], and the panels it meets.
 struct StagedProduct {
@@ -28,61 +24,6 @@ struct StagedProduct {
   float* sums;  // [rows][panels * width]
 };
 
-// kRows x kPanels x kVectors tiles of sums, at most 4: tile (row * kPanels + panel) * kVectors +
-// vector. Tile 4 or 5 holds rows, 6 or 7 weights.
-template <int kRows, int kPanels, int kVectors>
-struct Sums {
-  static_assert(kRows * kPanels * kVectors <= 4 && kRows <= 2);
-  static constexpr int kWidth = kVectors * kVector;
-  static constexpr int kColumns = kPanels * kVectors;
-
-  template <int kColumn, class Each>
-  GK_INLINE static void columns(const Each& each) {
-    if constexpr (kColumn < kColumns) {
-      each(Index<kColumn>{});
-      columns<kColumn + 1>(each);
-    }
-  }
-  template <int k>
-  struct Index {
-    static constexpr int value = k;
-  };
-
-  GK_INLINE static void begin(const float* shift) {
-    columns<0>([&](auto index) {
-      constexpr int kColumn = decltype(index)::value;
-      load_tile<kColumn>(shift + kColumn * kVector, 0);
-      if constexpr (kRows == 2) load_tile<kColumns + kColumn>(shift + kColumn * kVector, 0);
-    });
-  }
-
-  // `weights` are those of 16 words.
-  GK_INLINE static void add(const uint32_t* rows, const uint32_t* weights, int64_t panel_words) {
-    load_tile<4>(rows, kTileRowBytes);
-    if constexpr (kRows == 2) load_tile<5>(rows + kRowsOfTile * kTileWords, kTileRowBytes);
-    columns<0>([&](auto index) {
-      constexpr int kColumn = decltype(index)::value;
-      constexpr int kWeights = 6 + kColumn % 2;
-      load_tile<kWeights>(
-          weights + kColumn / kVectors * panel_words + kColumn % kVectors * kVector, kWidth * 4);
-      multiply_tiles<kColumn, 4, kWeights>();
-      if constexpr (kRows == 2) multiply_tiles<kColumns + kColumn, 5, kWeights>();
-    });
-  }
-
-  GK_INLINE static void end(float* sums) {
-    constexpr int64_t kAcross = kColumns * kVector;
-    columns<0>([&](auto index) {
-      constexpr int kColumn = decltype(index)::value;
-      store_tile<kColumn>(sums + kColumn * kVector, kAcross * 4);
-      if constexpr (kRows == 2) {
-        float* below = sums + kRowsOfTile * kAcross;
-        store_tile<kColumns + kColumn>(below + kColumn * kVector, kAcross * 4);
-      }
-    });
-  }
-};
-
 template <int kRows, int kPanels, int kVectors>
 void multiply_staged(const StagedProduct& product) {
   using Tiles = Sums<kRows, kPanels, kVectors>;
@@ -93,14 +34,9 @@ void multiply_staged(const StagedProduct& product) {
     const uint32_t* weights =
         product.weights + static_cast<int64_t>(product.taps[t]) * product.words * Tiles::kWidth;
     for (int k = 0; k < product.words; k += kTileWords) {
-      // These come from further away than the rows.
-      for (int p = 0; p < kPanels; ++p) {
-        const uint32_t* ahead = weights + p * product.panel_words + kAheadSteps * kStep;
-        GK_UNROLL for (int line = 0; line < kTileWords * kVectors; ++line) {
-          __builtin_prefetch(ahead + line * kTileWords, 0, 2);
-        }
-      }
-      Tiles::add(rows, weights, product.panel_words);
+      prefetch_weights<kPanels, kVectors>(weights, product.panel_words);
+      Tiles::add(rows, rows + kRowsOfTile * kTileWords, kTileRowBytes, weights,
+                 product.panel_words);
       rows += kRows * kRowsOfTile * kTileWords;
       weights += kStep;
     }

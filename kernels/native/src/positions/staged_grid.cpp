@@ -46,6 +46,20 @@ struct AxisReads {
       reads.push_back(row);
     }
   }
+  // What the first anchor reads at each tap, if every next one reads the next input; else nothing.
+  Reads line() const {
+    Reads first;
+    for (std::size_t tap = 0; tap < taps.size(); ++tap) {
+      std::set<int> starts;
+      for (std::size_t anchor = 0; anchor < reads.size(); ++anchor) {
+        const int input = reads[anchor][tap];
+        if (input >= 0) starts.insert(input - static_cast<int>(anchor));
+      }
+      if (starts.size() != 1) return {};
+      first.push_back(*starts.begin());
+    }
+    return first;
+  }
   std::vector<int> taps;
   std::vector<Reads> reads;  // [anchors][taps]
 };
@@ -66,6 +80,15 @@ GridClass Grid::merged_class(const std::array<const std::vector<int>*, 3>& ancho
                             x);
       }
     }
+  }
+  const Reads outer_line = outer.line(), middle_line = middle.line(), inner_line = inner.line();
+  for (const int z : outer_line) {
+    for (const int y : middle_line) {
+      for (const int x : inner_line) made.reads.push_back({z, y, x});
+    }
+  }
+  for (int axis = 0; axis < 3; ++axis) {
+    made.anchors[axis] = static_cast<int>(anchors[axis]->size());
   }
   for (std::size_t a = 0; a < anchors[0]->size(); ++a) {
     for (std::size_t b = 0; b < anchors[1]->size(); ++b) {
@@ -115,18 +138,15 @@ int64_t tile_taps(const std::vector<GridClass>& classes, int images) {
   return count;
 }
 
-std::vector<GridClass> Grid::staged_classes(int64_t words, int images) const {
-  std::vector<GridClass> merged = merged_classes();
-  std::vector<GridClass> found = classes(words);
-  if (tile_taps(merged, images) <= tile_taps(found, images)) return merged;
-  for (GridClass& rows : found) {
+std::vector<GridClass> Grid::placed(std::vector<GridClass> classes, int64_t words) {
+  for (GridClass& rows : classes) {
     for (const int64_t input : rows.inputs) {
       for (const int64_t step : rows.steps) {
         rows.places.push_back(static_cast<int32_t>((input + step) / words));
       }
     }
   }
-  return found;
+  return classes;
 }
 
 }  // namespace gk

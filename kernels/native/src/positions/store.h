@@ -20,18 +20,6 @@ void activate_all(const PositionLayer& layer, float* sums, int count) {
   }
 }
 
-// In integers, which the compiler makes vectors of.
-GK_INLINE bool all_finite(const float* values, int count) {
-  constexpr uint32_t kExponent = 0x7f800000;
-  uint32_t odd = 0;
-  for (int i = 0; i < count; ++i) {
-    uint32_t bits;
-    __builtin_memcpy(&bits, values + i, 4);
-    odd |= (bits & kExponent) == kExponent;
-  }
-  return odd == 0;
-}
-
 // A few bytes: a call of memcpy takes longer.
 GK_INLINE void copy_levels(uint8_t* to, const uint8_t* from, int count) {
   if (count == 1) {
