@@ -25,6 +25,11 @@ LAYERS = {
     "high-side-cut": Layer(TRANSPOSED["high_side_cut"], 6, 7),
     "past-all-taps": Layer(TRANSPOSED["past_all_taps"], 6, 7),
     "groups": Layer(UP, 6, 10, groups=2),
+    "two-pairs": Layer(Geometry.transposed((9, 6), (8, 8), 2, 3), 5, 6),
+    "pairs-and-a-tap": Layer(Geometry.transposed((7, 10), (5, 7), 1, 2), 5, 6),
+    "many-pairs": Layer(Geometry.transposed((21,), (25,), 4, 11, 1), 20, 9),
+    "pairs-beyond-the-map": Layer(Geometry.transposed((2,), (25,), 4, 11, 1), 6, 7),
+    "forward-pairs": Layer(FORWARD["k3"], 6, 7),
     "forward": Layer(Geometry.forward((9, 8), (2, 2), 1, 1), 6, 7),
     "forward-one-axis": Layer(Geometry.forward((9, 8), (3, 2), 1, 1), 6, 7),
     "some-phases-k3": Layer(TRANSPOSED["k3_s2_output_padding"], 6, 14),
@@ -32,6 +37,12 @@ LAYERS = {
     "one-axis": Layer(Geometry.transposed((21,), (4,), 2, 1), 8, 6),
     "vocoder": Layer(TRANSPOSED["vocoder"], 12, 6),
     "volume": Layer(Geometry.transposed((3, 5, 4), (4, 4, 4), 2, 1), 6, 5),
+}
+
+QUICKER = {
+    "a-pair": Geometry.transposed((8, 8), (4, 4), 2, 1),
+    "pairs-along-an-axis": Geometry.transposed((32,), (25,), 4, 11, 1),
+    "pairs-along-both": Geometry.transposed((8, 8), (5, 5), 2, 2, 1),
 }
 
 
@@ -101,8 +112,9 @@ def test_an_image_has_the_same_bits_among_any_number(images: int, instruction_se
     np.testing.assert_array_equal(whole[:images], run_lanes(layer, x[:images], **options))
 
 
-def test_best_takes_winograd_where_channels_are_many(best_set: str) -> None:
-    layer = Layer(Geometry.transposed((8, 8), (4, 4), 2, 1), 64, 64)
+@pytest.mark.parametrize("geometry", QUICKER.values(), ids=QUICKER)
+def test_best_takes_winograd_where_channels_are_many(geometry: Geometry, best_set: str) -> None:
+    layer = Layer(geometry, 64, 64)
     x = layer.inputs(2)
     best, direct, winograd = (
         run_lanes(layer, x, instruction_set=best_set, algorithm=algorithm) for algorithm in range(3)
@@ -111,7 +123,21 @@ def test_best_takes_winograd_where_channels_are_many(best_set: str) -> None:
     assert not np.array_equal(best, direct)
 
 
-@pytest.mark.parametrize("name", ["k3", "dilated_1d", "k4_s2"])
+@pytest.mark.parametrize("channels", [256, 1024])
+@pytest.mark.parametrize("name", ["k3", "k7"])
+def test_best_stays_within_the_budget_where_sums_are_long(
+    name: str, channels: int, best_set: str
+) -> None:
+    layer = Layer(FORWARD[name], channels, 32)
+    x = layer.inputs(1)
+    y = run_lanes(layer, x, instruction_set=best_set, algorithm=0)
+    weight, shift = layer.arrays()
+    assert weight is not None
+    expected, _ = layer.reference(x, weight, shift)
+    assert np.linalg.norm(y - expected) <= WINOGRAD_BUDGET * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("name", ["dilated_1d", "k4_s2"])
 def test_what_has_no_pair_of_taps_is_refused(name: str, best_set: str) -> None:
     layer = Layer(FORWARD[name], 4, 4)
     with pytest.raises(ValueError, match="two neighbouring taps"):
@@ -120,11 +146,11 @@ def test_what_has_no_pair_of_taps_is_refused(name: str, best_set: str) -> None:
 
 @st.composite
 def paired(draw: st.DrawFn) -> Geometry:
-    """Transposed geometries with a pair of taps in some phase of the last axis."""
+    """Transposed geometries with a pair of taps or more in some phase of the last axis."""
     rank = draw(st.integers(1, 3))
     stride = tuple(draw(st.integers(1, 3)) for _ in range(rank))
     kernel = tuple(
-        draw(st.integers(s + (axis == rank - 1), 2 * s)) for axis, s in enumerate(stride)
+        draw(st.integers(s + (axis == rank - 1), 4 * s)) for axis, s in enumerate(stride)
     )
     size = tuple(draw(st.integers(1, 6 if rank < 3 else 3)) for _ in range(rank))
     padding = tuple(draw(st.integers(0, k - 1)) for k in kernel)

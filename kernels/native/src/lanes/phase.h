@@ -22,8 +22,11 @@ struct Phase {
   int inputs;             // of the map
   std::vector<Tap> taps;  // offsets rising
 
-  // Two taps of neighbouring inputs: what F(4, 2) takes.
-  bool is_pair() const { return taps.size() == 2 && taps[1].offset == taps[0].offset + 1; }
+  // Two taps or more, of neighbouring inputs: what F(4, 2) takes, pair by pair.
+  bool has_pairs() const {
+    const int last = static_cast<int>(taps.size()) - 1;
+    return last > 0 && taps.back().offset == taps.front().offset + last;
+  }
   // Pairs (tap, output) inside the map.
   int64_t products() const;
 };

@@ -24,24 +24,68 @@ constexpr int64_t kMostBoxBytes = 64 * kBoxBytes;
 constexpr int kMostKernel = 4096;
 // Along an axis of several terms, neighbours share transformed inputs.
 constexpr int kSharing = 4;
+// Products of several pairs that are summed before they are transformed back, of one axis and of
+// two: the error grows with their root, and would pass the budget (kernels/bounds.py) beyond.
+constexpr int64_t kMostSums[] = {8192, 2048};
 
-bool is_quicker(const std::array<Side, 3>& sides, const Layer& layer) {
-  double direct = 1;
-  double products = 1;
+using Sides = std::array<Side, 3>;
+
+double products(const Side& side) {
+  if (!side.transformed) return side.phase.products();
+  const double absent = side.is_absent(side.terms() - 1, side.points() - 1) ? 1 : 0;
+  return side.cells() * (side.terms() - absent / side.points());
+}
+
+// What a phase costs, in products of a vector; with no axis transformed, all of them are direct.
+double cost(const Sides& sides, const Layer& layer) {
+  double sums = 1;
   double inputs = 1;
   double outputs = 1;
   double points = 1;
   for (const Side& side : sides) {
-    direct *= side.phase.products();
-    products *= side.transformed ? side.cells() : side.phase.products();
-    inputs *= side.transformed ? side.cells() : side.input_count(side.phase.count);
+    sums *= products(side);
+    inputs *= side.input_count(side.cells());
     outputs *= side.cells();
     points *= side.points();
   }
   const double pairs = static_cast<double>(layer.depth()) * layer.out_channels;
-  return points * (kProductCost * products * pairs + kInputCost * inputs * layer.in_channels +
-                   kOutputCost * outputs * layer.out_channels) <
-         direct * pairs;
+  return points * (kProductCost * sums * pairs + kInputCost * inputs * layer.in_channels +
+                   kOutputCost * outputs * layer.out_channels);
+}
+
+double direct_cost(const Sides& sides, const Layer& layer) {
+  double sums = 1;
+  for (const Side& side : sides) sums *= side.phase.products();
+  return sums * layer.depth() * layer.out_channels;
+}
+
+bool is_accurate(const Sides& sides, const Layer& layer) {
+  const int64_t terms = sides[0].terms() * int64_t{sides[1].terms()} * sides[2].terms();
+  const bool pairs = sides[1].shares() || sides[2].shares();
+  return !pairs || terms * layer.depth() <= kMostSums[sides[1].transformed && sides[2].transformed];
+}
+
+// Which axes of a phase are transformed: none where it is not taken. Along an axis of a single pair
+// it always pays where it does along the other.
+Sides choose_sides(const Sides& plain, const Layer& layer, Extent extent) {
+  Sides most = plain;
+  for (int axis = 1; axis < 3; ++axis) most[axis].transformed = plain[axis].phase.has_pairs();
+  if (extent == Extent::kPossible) return most;
+  Sides best = plain;
+  double least = direct_cost(plain, layer);
+  for (int left = 0; left < 4; ++left) {
+    Sides sides = most;
+    for (int axis = 1; axis < 3; ++axis) {
+      if (left >> (axis - 1) & 1 && most[axis].shares()) sides[axis].transformed = false;
+    }
+    if (!sides[1].transformed && !sides[2].transformed) continue;
+    if (!is_accurate(sides, layer)) continue;
+    const double each = cost(sides, layer);
+    if (each >= least) continue;
+    least = each;
+    best = sides;
+  }
+  return best;
 }
 
 // Returns false where even one cell takes too much memory.
@@ -98,9 +142,8 @@ std::vector<Combination> find_combinations(const Layer& layer, const LaneKernels
   for (const Phase& z : phases[0]) {
     for (const Phase& y : phases[1]) {
       for (const Phase& x : phases[2]) {
-        const std::array<Side, 3> sides{{{z, false}, {y, y.is_pair()}, {x, x.is_pair()}}};
+        const Sides sides = choose_sides({{{z, false}, {y, false}, {x, false}}}, layer, extent);
         if (!sides[1].transformed && !sides[2].transformed) continue;
-        if (extent == Extent::kQuicker && !is_quicker(sides, layer)) continue;
         Combination combination{sides, {}, 0};
         if (choose_cells(combination, layer, kernels)) found.push_back(std::move(combination));
       }

@@ -48,7 +48,7 @@ class Winograd {
   void transform_inputs(const Work& work, const Combination& combination, const Box& box) const;
   void multiply(const Work& work, const Combination& combination, const float* weights,
                 const Box& box) const;
-  int list_terms(const Combination& combination, const float* panels, const Box& box,
+  int list_terms(const Combination& combination, int point, const float* panels, const Box& box,
                  const Axes& cell, const float* inputs) const;
   void transform_outputs(const Work& work, const Combination& combination, const Box& box) const;
   // Floats between points of this many transformed tiles: a row more than they are, so that points

@@ -1,5 +1,7 @@
 // A box of Winograd: transform the inputs, multiply point by point, transform the outputs.
 
+#include <algorithm>
+
 #include "lanes/blocks.h"
 #include "lanes/share.h"
 #include "lanes/winograd.h"
@@ -32,11 +34,9 @@ void Winograd::transform_inputs(const Work& work, const Combination& combination
   // are left out: a band need not have made them yet.
   const auto locate = [&](int axis, int input, int point) {
     const Side& side = combination.sides[axis];
-    int place = input;
-    if (side.transformed) {
-      if (point > side.phase.count - kOutputs * input) return -1;
-      place = kOutputs * input + side.phase.taps[0].offset + point;
-    }
+    const int place = side.begin_of(input) + point;
+    const int outputs = std::min(side.phase.count, (box.first[axis] + box.cells[axis]) * kOutputs);
+    if (side.transformed && place - side.phase.taps.back().offset >= outputs) return -1;
     return place < geometry.input[axis] ? place : -1;
   };
   float* to = box.transformed_inputs;
@@ -96,7 +96,7 @@ void Winograd::multiply(const Work& work, const Combination& combination, const 
         for (cell[0] = 0; cell[0] < box.cells[0]; ++cell[0]) {
           for (cell[1] = 0; cell[1] < box.cells[1]; ++cell[1]) {
             for (cell[2] = 0; cell[2] < box.cells[2]; ++cell[2]) {
-              product.term_count = list_terms(combination, panels, box, cell, from);
+              product.term_count = list_terms(combination, point, panels, box, cell, from);
               for (int lanes = 0; lanes < box.lanes; ++lanes, to += layer_.out_channels * row_) {
                 product.vectors = blocks[box.first_lanes + lanes].vectors;
                 for (int i = 0; i < layer_.width(); ++i) box.columns[i] = to + i * row_;
@@ -113,15 +113,18 @@ void Winograd::multiply(const Work& work, const Combination& combination, const 
   }
 }
 
-int Winograd::list_terms(const Combination& combination, const float* panels, const Box& box,
-                         const Axes& cell, const float* inputs) const {
+int Winograd::list_terms(const Combination& combination, int point, const float* panels,
+                         const Box& box, const Axes& cell, const float* inputs) const {
   const int64_t panel = static_cast<int64_t>(layer_.depth()) * layer_.width();
-  // Of the n-th term of a side: the transformed input in the box, or -1 outside of the map.
+  const int across = combination.sides[2].points();
+  const Axes points{0, point / across, point % across};
+  // Of the n-th term of a side: the transformed input in the box, or -1 where that is nothing.
   const auto locate = [&](int axis, int n) {
     const Side& side = combination.sides[axis];
-    if (side.transformed) return cell[axis];
-    const int input = box.first[axis] + cell[axis] + side.phase.taps[n].offset;
-    return input < 0 || input >= side.phase.inputs ? -1 : input - box.first_input[axis];
+    const int input = side.advance(cell[axis]) + side.reach(n);
+    const int begin = side.begin_of(box.first_input[axis] + input);
+    const bool outside = begin + side.points() <= 0 || begin >= side.phase.inputs;
+    return outside || side.is_absent(n, points[axis]) ? -1 : input;
   };
   int count = 0;
   for (int a = 0; a < combination.sides[0].terms(); ++a) {

@@ -21,7 +21,9 @@ struct Factor {
 std::vector<Factor> factors(const Side& side, int point, int term) {
   const auto& taps = side.phase.taps;
   if (!side.transformed) return {{taps[term].tap, 1.0}};
-  return {{taps[0].tap, kTaps[point][0]}, {taps[1].tap, kTaps[point][1]}};
+  std::vector<Factor> found{{taps[2 * term].tap, kTaps[point][0]}};
+  if (2 * term + 1 < side.taps()) found.push_back({taps[2 * term + 1].tap, kTaps[point][1]});
+  return found;
 }
 
 }  // namespace
