@@ -41,6 +41,8 @@ LAYERS = {
     "image_dilated": Layer(Geometry.transposed((9, 13), (3, 4), 2, 1, 1, (3, 1)), 20, 3),
     "super_resolution": Layer(Geometry.transposed((13, 25), (9, 9), 3, 4, 2), 20, 1),
     "waveform": Layer(Geometry.transposed((130,), (25,), 4, 11, 1), 30, 1, activation="tanh"),
+    "waveform_stride_2": Layer(Geometry.transposed((130,), (11,), 2, 5, 1), 30, 1),
+    "waveform_stereo": Layer(Geometry.transposed((130,), (25,), 4, 11, 1), 30, 2),
     "voxels": Layer(Geometry.transposed((5, 6, 13), (4, 4, 4), 2, 1), 24, 1),
     "long_waveform": Layer(Geometry.transposed((20000,), (8,), 4, 2), 24, 3),
     "large_image": Layer(Geometry.transposed((60, 300), (4, 4), 2, 1), 6, 3),

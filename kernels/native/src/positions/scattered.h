@@ -7,100 +7,13 @@
 #pragma once
 
 #include "positions/finish.h"
+#include "positions/scattered_sums.h"
 #include "positions/tiles.h"
 
 namespace gk {
 namespace {
 
 alignas(64) constexpr float kNothing[kMostPanels * kMostVectors * kVector] = {};
-
-// A part of the output map of one image: begin .. end - 1 along each axis, and its sums.
-struct Strip {
-  int begin[3];
-  int end[3];
-  float* sums;  // [rows of the first two axes][row_floats]
-};
-
-// Input positions first .. first + count - 1 of the row (z, y), and their products with all taps.
-struct ScatterTile {
-  int z;
-  int y;
-  int first;
-  int count;
-  const float* products;  // [count][across]
-  int across;
-};
-
-GK_INLINE float* row_of(const PositionScatter& scatter, const Strip& strip, int z, int y) {
-  const int64_t row =
-      static_cast<int64_t>(z - strip.begin[0]) * (strip.end[1] - strip.begin[1]) + y -
-      strip.begin[1];
-  return strip.sums + row * scatter.row_floats;
-}
-
-GK_INLINE void add_floats(float* to, const float* from, int count) {
-  int i = 0;
-  for (; i + kVector <= count; i += kVector) {
-    store_unaligned(to + i, load_unaligned(to + i) + load_unaligned(from + i));
-  }
-#if defined(__AVX512F__)
-  const __mmask16 rest = static_cast<__mmask16>((1u << (count - i)) - 1);
-  const __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(rest, to + i),
-                                   _mm512_maskz_loadu_ps(rest, from + i));
-  _mm512_mask_storeu_ps(to + i, rest, sum);
-#else
-  for (; i < count; ++i) to[i] += from[i];
-#endif
-}
-
-// A line of taps that meets the strip: where its outputs are summed, and its products.
-struct ScatterLine {
-  float* sums;
-  const float* products;  // of the tile's first position
-};
-
-int list_lines(const PositionLayer& layer, const Strip& strip, const ScatterTile& tile,
-               ScatterLine* lines) {
-  const PositionScatter& scatter = *layer.scatter;
-  const int columns = scatter.kernel[2] * layer.out_channels;
-  const float* products = tile.products;
-  int count = 0;
-  for (int z_tap = 0; z_tap < scatter.kernel[0]; ++z_tap) {
-    const int z = tile.z * scatter.stride[0] + z_tap * scatter.dilation[0] - scatter.padding[0];
-    for (int y_tap = 0; y_tap < scatter.kernel[1]; ++y_tap, products += columns) {
-      const int y = tile.y * scatter.stride[1] + y_tap * scatter.dilation[1] - scatter.padding[1];
-      if (z < strip.begin[0] || z >= strip.end[0] || y < strip.begin[1] || y >= strip.end[1]) {
-        continue;
-      }
-      lines[count++] = {
-          row_of(scatter, strip, z, y) + (scatter.kernel[2] - 1) * layer.out_channels, products};
-    }
-  }
-  return count;
-}
-
-// Neighbours along the last axis meet overlapping outputs. What one has stored the next can load
-// only after a while: in between come the other lines, or, where they are few, other outputs.
-void add_tile(const PositionLayer& layer, const Strip& strip, const ScatterTile& tile) {
-  const PositionScatter& scatter = *layer.scatter;
-  const int channels = layer.out_channels;
-  const int positions = strip.end[2] - strip.begin[2];
-  ScatterLine lines[kMostScattered];
-  const int line_count = list_lines(layer, strip, tile, lines);
-  for (int tap = 0; tap < scatter.kernel[2]; tap += scatter.taps) {
-    const int left = scatter.kernel[2] - tap;
-    const int count = (left < scatter.taps ? left : scatter.taps) * channels;
-    int output = tile.first * scatter.stride[2] - scatter.padding[2] + tap - strip.begin[2];
-    int64_t from = tap * channels;
-    for (int i = 0; i < tile.count; ++i, output += scatter.stride[2], from += tile.across) {
-      if (output <= -scatter.kernel[2] || output >= positions) continue;
-      const int64_t to = static_cast<int64_t>(output) * channels;
-      for (int line = 0; line < line_count; ++line) {
-        add_floats(lines[line].sums + to, lines[line].products + from, count);
-      }
-    }
-  }
-}
 
 // Whether inputs first .. last of an axis reach into the strip.
 GK_INLINE bool reach(const PositionScatter& scatter, int axis, int first, int last,
@@ -267,6 +180,14 @@ void finish_strip(const PositionLayer& layer, const PositionCall& call, const St
   }
 }
 
+// The next tile, beside the products of this one: so many rows at once no prefetcher follows.
+GK_INLINE void fetch(const uint32_t* from, int64_t words) {
+  constexpr int kLineWords = 16;
+  for (int64_t word = 0; word < words; word += kLineWords) {
+    __builtin_prefetch(from + word, 0, 2);
+  }
+}
+
 void run_strip(const PositionLayer& layer, const PositionCall& call, const Strip& strip,
                int image) {
   const PositionScatter& scatter = *layer.scatter;
@@ -285,6 +206,7 @@ void run_strip(const PositionLayer& layer, const PositionCall& call, const Strip
         const int left = scatter.input[2] - x;
         const int count = left < scatter.tile ? left : scatter.tile;
         if (!reach(scatter, 2, x, x + count - 1, strip)) continue;
+        fetch(row + (x + count) * layer.position_words, count * layer.position_words);
         multiply_tile(layer, row + x * layer.position_words, count, products, across);
         add_tile(layer, strip, {z, y, x, count, products, across});
       }
