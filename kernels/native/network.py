@@ -130,7 +130,8 @@ class _Handle:
 class Network:
     """Operations on micro-batches of `capacity` images.
 
-    team: all threads share each operation of one micro-batch, else each owns whole micro-batches.
+    team: all threads share each operation of one micro-batch, else each owns whole micro-batches
+    as long as there is one for every thread.
     instruction_set: the one to use; None is the best of the processor. parallel: runs the tasks of
     as many workers as there are `threads`; None takes threads of the network's own. Raises
     ValueError, MemoryError, and what `kernels.native.library.load` raises.

@@ -23,6 +23,9 @@ _COST_LINEAR_BF16 = {16: 2.7, 32: 1.45, 64: 1.16, 128: 1.04, 256: 1.0}
 # Eight lanes of AVX2 have half the registers: 16 images are two vectors.
 _COST_NARROW = {16: 1.0, 32: 1.0}
 
+# As `src/network.cpp` has it: workers that share a micro-batch wait for each other.
+_SHARING_COST = 1.2
+
 # Of lanes_convolution, as `kernels/native/README.md` numbers them.
 ALGORITHMS = ("mixed", "direct", "Winograd")
 
@@ -86,7 +89,10 @@ def default_choices(
 def micro_batch(
     batch_size: int, threads: int, bf16: bool, instruction_set: str, *, linear: bool = False
 ) -> int:
-    """Images of a micro-batch: the least time, where each worker owns whole ones."""
+    """Images of a micro-batch: the least time, where each worker owns whole ones.
+
+    Those that are left over are shared where that takes less time; linear layers gain little.
+    """
     costs = _COST_FP32
     if bf16:
         costs = _COST_LINEAR_BF16 if linear else _COST_BF16
@@ -94,8 +100,16 @@ def micro_batch(
         costs = _COST_NARROW
 
     def time(capacity: int) -> float:
-        rounds = -(-batch_size // (capacity * threads))
-        return rounds * capacity * costs[capacity]
+        rounds, left = divmod(batch_size, capacity * threads)
+        least = rounds * capacity * costs[capacity]
+        if not left:
+            return least
+        alone = capacity * costs[capacity]
+        whole = -(-left // IMAGE_STEP) * IMAGE_STEP
+        if linear or whole * _SHARING_COST >= capacity * threads:
+            return least + alone
+        like = max(size for size in costs if size <= min(capacity, whole))
+        return least + whole / threads * _SHARING_COST * costs[like]
 
     return min(costs, key=time)
 

@@ -17,6 +17,10 @@ namespace {
 constexpr int kMostValues = 8;
 // Steps that a team counts at a time; each takes a few bytes.
 constexpr size_t kMostSteps = 1 << 16;
+// Workers share images in vectors of so many, and what that costs: they wait for each other, and
+// read what others have written.
+constexpr int64_t kSharedImages = 16;
+constexpr double kSharingCost = 1.2;
 
 // The first image of a micro-batch in a value.
 std::byte* locate(const gk_value& value, std::byte* arena, const void* const* inputs,
@@ -139,11 +143,19 @@ void Network::run(int64_t images, const void* const* inputs, void* const* output
   const auto lock = pool_.lock();
   if (workspaces_.empty()) prepare();
   std::fill(finite, finite + images, uint8_t{1});
-  if (team_) {
-    run_team(images, arguments);
-  } else {
-    run_workers(images, arguments);
-  }
+  const int64_t alone = team_ ? 0 : images_alone(images);
+  if (alone > 0) run_workers(alone, arguments);
+  if (alone < images) run_team(alone, images, arguments);
+}
+
+int64_t Network::images_alone(int64_t images) const {
+  if (pool_.size() == 1) return images;
+  const int64_t together = int64_t{capacity_} * pool_.size();
+  const int64_t left = images % together;
+  // What is left takes as long as a whole micro-batch, or a part of all that is there.
+  const int64_t vectors = (left + kSharedImages - 1) / kSharedImages;
+  const bool shared = vectors * kSharedImages * kSharingCost < static_cast<double>(together);
+  return shared ? images - left : images;
 }
 
 void Network::run_item(const gk_item& item, const MicroBatch& batch, const Arguments& arguments,
@@ -189,12 +201,12 @@ void Network::run_together(int workers, const std::function<void(int)>& job) {
   parallel_ ? run_borrowed(parallel_, context_, workers, job) : pool_.run(job);
 }
 
-void Network::run_team(int64_t images, const Arguments& arguments) {
+void Network::run_team(int64_t begin, int64_t end, const Arguments& arguments) {
   if (items_.empty()) return;
   const size_t together = std::max<size_t>(kMostSteps / items_.size(), 1);
   const int64_t span = static_cast<int64_t>(together) * capacity_;
-  for (int64_t first = 0; first < images; first += std::min(span, images - first)) {
-    const int64_t last = first + std::min(span, images - first);
+  for (int64_t first = begin; first < end; first += std::min(span, end - first)) {
+    const int64_t last = first + std::min(span, end - first);
     Steps steps(static_cast<size_t>((last - first - 1) / capacity_ + 1) * items_.size());
     run_together(pool_.size(), [&](int worker) {
       try {

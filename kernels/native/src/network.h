@@ -55,9 +55,12 @@ class Network {
   void run_together(int workers, const std::function<void(int)>& job);
   void run_item(const gk_item& item, const MicroBatch& batch, const Arguments& arguments,
                 std::byte* arena, std::byte* scratch, int part, int parts) const;
+  // How many images workers take in whole micro-batches of their own; they share the rest.
+  int64_t images_alone(int64_t images) const;
   void run_workers(int64_t images, const Arguments& arguments);
-  void run_team(int64_t images, const Arguments& arguments);
-  // Images first .. last - 1.
+  // Images first .. last - 1, which workers share.
+  void run_team(int64_t first, int64_t last, const Arguments& arguments);
+  // The same for one worker.
   void run_member(int64_t first, int64_t last, const Arguments& arguments, Steps& steps,
                   int worker);
 

@@ -7,7 +7,7 @@
 
 #include "generator_kernels.h"
 
-enum { kThreads = 3, kImages = 200, kNumbers = 6 };
+enum { kThreads = 3, kImages = 192, kNumbers = 6 };
 
 struct Call {
   gk_task task;

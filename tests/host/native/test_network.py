@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +44,38 @@ def test_all_images_go_through(images: int, threads: int, team: bool) -> None:
         for _ in range(3):
             assert network.run(images, [x], [y]).all()
         assert np.array_equal(x, y)
+
+
+@pytest.mark.parametrize(
+    ("images", "threads", "calls"),
+    [
+        # One micro-batch, or less than one each: shared.
+        (5, 2, [2]),
+        (32, 3, [3]),
+        # One each, and nearly so: whole micro-batches.
+        (64, 2, [2]),
+        (60, 2, [2]),
+        # Some are left.
+        (100, 2, [2, 2]),
+        (100, 1, [1]),
+    ],
+)
+def test_workers_share_what_is_left(images: int, threads: int, calls: list[int]) -> None:
+    called: list[int] = []
+
+    def parallel(tasks: int, task: Callable[[int], None]) -> None:
+        called.append(tasks)
+        for i in range(tasks):
+            task(i)
+
+    with there_and_back(threads=threads, parallel=parallel) as network:
+        x = numbers(images)
+        x[-1, 1, 2] = np.inf
+        y = np.full_like(x, np.nan)
+        finite = network.run(images, [x], [y])
+        assert np.flatnonzero(~finite).tolist() == [images - 1]
+        assert np.array_equal(x, y)
+    assert called == calls
 
 
 def test_images_that_are_not_finite_are_told() -> None:
