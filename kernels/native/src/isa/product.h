@@ -125,6 +125,7 @@ GK_INLINE void multiply_rows(int rows, const Product& product) {
 
 template <class Type>
 void multiply_any(int rows, int panels, int vectors, const Product& product) {
+  if (vectors == 1 && panels == 2) return multiply_rows<Type, 2, 1>(rows, product);
   if (vectors == 1) return multiply_rows<Type, 1, 1>(rows, product);
   if (panels == 4) return multiply_rows<Type, 4, 2>(rows, product);
   if (panels == 2) return multiply_rows<Type, 2, 2>(rows, product);
@@ -139,7 +140,7 @@ GK_INLINE int most_rows(int vectors) {
 
 // Panels that are worked on side by side: more chains and streams where rows are few.
 GK_INLINE int panels_beside(int rows, int vectors, int left) {
-  if (vectors == 1) return 1;
+  if (vectors == 1) return left >= 2 && rows * 2 <= kMostSums ? 2 : 1;
   for (int panels = kMostPanels; panels > 1; panels /= 2) {
     if (panels <= left && rows * panels * vectors <= kMostSums) return panels;
   }
