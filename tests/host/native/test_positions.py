@@ -27,6 +27,8 @@ LAYERS = {
     "first_layer_halves": Layer(TRANSPOSED["first_layer"], 100, 70, halves=True),
     "first_layer": Layer(TRANSPOSED["first_layer"], 100, 70, activation="relu"),
     "dcgan": Layer(DCGAN, 64, 48, activation="relu"),
+    "whole_panels": Layer(DCGAN, 24, 64, activation="leaky_relu"),
+    "phases_beside": Layer(Geometry.transposed((5, 7), (2, 2), 2), 9, 16, activation="relu"),
     "no_shift": Layer(DCGAN, 5, 33, shifted=False, activation="sigmoid"),
     "three_channels": Layer(Geometry.transposed((9, 7), (4, 4), 2, 1), 17, 3, activation="tanh"),
     "one_channel": Layer(Geometry.transposed((8, 8), (4, 4), 2, 1), 16, 1, activation="tanh"),
@@ -93,6 +95,7 @@ def test_any_small_layer(
 @pytest.mark.parametrize(
     "name",
     [
+        *("whole_panels", "phases_beside"),
         *("dcgan", "three_channels", "linear_panels", "groups", "volume_few", "image_layer"),
         *(
             "linear_halves",
@@ -132,10 +135,14 @@ def test_images_are_the_rounded_floats(
 
 @pytest.mark.parametrize("form", [Form.PLAIN, Form.PLANES, Form.IMAGES], ids=lambda f: f.name)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("name", "activation"),
+    [("three_channels", "none"), ("whole_panels", "none"), ("phases_beside", "leaky_relu")],
+)
 def test_images_that_are_not_finite_are_told(
-    form: Form, value: float, instruction_set: str
+    name: str, activation: str, form: Form, value: float, instruction_set: str
 ) -> None:
-    layer = replace(LAYERS["three_channels"], activation="none", form=form)
+    layer = replace(LAYERS[name], activation=activation, form=form)
     x = layer.inputs(4)
     x[2, 3, 3, 0] = value
     _, finite = layer.run(x, instruction_set, threads=2)

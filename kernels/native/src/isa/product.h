@@ -30,8 +30,12 @@ struct Product {
   const uint32_t* weights;  // of the first panel
   int64_t panel_words;
   const float* shift;
-  float* sums;  // [rows][stride], of which panels * vectors * lanes are written
-  int64_t stride;
+  float* sums[kMostRows];  // of a row: panels * vectors * lanes, of any alignment
+  float* odd;  // null, or a vector that becomes NaN where sums of its lane are not finite, else 0
+
+  void sums_to(float* first, int64_t stride, int count) {
+    for (int r = 0; r < count; ++r) sums[r] = first + r * stride;
+  }
 };
 
 struct Float32 {
@@ -79,14 +83,19 @@ void multiply(const Product& product) {
       GK_UNROLL for (int r = 0; r < kRows; ++r) sums[r][p][v] = shift;
     }
   }
-  const uint32_t* rows[kRows];
-  GK_UNROLL for (int r = 0; r < kRows; ++r) rows[r] = product.rows[r];
-  const int words = product.words;
+  const int64_t words = product.words;
   for (int t = 0; t < product.tap_count; ++t) {
-    const int64_t step = product.steps[t];
+    // Bytes are counted up to zero: rows, count and weights take all registers. Two words at a time
+    // are a tenth quicker: less is counted and fetched from the stack beside the products.
+    const char* rows[kRows];
+    const int64_t end = product.steps[t] + words;
+    GK_UNROLL for (int r = 0; r < kRows; ++r) {
+      rows[r] = reinterpret_cast<const char*>(product.rows[r] + end);
+    }
     const auto* from = reinterpret_cast<const typename Type::Weight*>(product.weights) +
-                       static_cast<int64_t>(product.taps[t]) * words * kWidth;
-    for (int64_t k = step; k < step + words; ++k, from += kWidth) {
+                       product.taps[t] * words * kWidth;
+#pragma GCC unroll 2
+    for (int64_t k = -words * 4; k < 0; k += 4, from += kWidth) {
       Vector weights[kPanels][kVectors];
       GK_UNROLL for (int p = 0; p < kPanels; ++p) {
         GK_UNROLL for (int v = 0; v < kVectors; ++v) {
@@ -100,7 +109,8 @@ void multiply(const Product& product) {
       GK_UNROLL for (int r = 0; r < kRows; ++r) {
         GK_UNROLL for (int p = 0; p < kPanels; ++p) {
           GK_UNROLL for (int v = 0; v < kVectors; ++v) {
-            sums[r][p][v] = Type::multiply(rows[r] + k, weights[p][v], sums[r][p][v]);
+            sums[r][p][v] = Type::multiply(reinterpret_cast<const uint32_t*>(rows[r] + k),
+                                           weights[p][v], sums[r][p][v]);
           }
         }
       }
@@ -109,10 +119,21 @@ void multiply(const Product& product) {
   GK_UNROLL for (int r = 0; r < kRows; ++r) {
     GK_UNROLL for (int p = 0; p < kPanels; ++p) {
       GK_UNROLL for (int v = 0; v < kVectors; ++v) {
-        store(product.sums + r * product.stride + p * kWidth + v * kVector, sums[r][p][v]);
+        store_unaligned(product.sums[r] + p * kWidth + v * kVector, sums[r][p][v]);
       }
     }
   }
+  if (!product.odd) return;
+  Vector odd[kVectors] = {};
+  GK_UNROLL for (int r = 0; r < kRows; ++r) {
+    GK_UNROLL for (int p = 0; p < kPanels; ++p) {
+      GK_UNROLL for (int v = 0; v < kVectors; ++v) {
+        odd[v] = multiply_add(sums[r][p][v], broadcast(0), odd[v]);
+      }
+    }
+  }
+  GK_UNROLL for (int v = 1; v < kVectors; ++v) odd[0] += odd[v];
+  store(product.odd, odd[0]);
 }
 
 template <class Type, int kPanels, int kVectors, int kRows = 1>

@@ -86,6 +86,8 @@ struct StoredColumns {
     for (int64_t at = 0; at < bytes; at += kCacheLine) {
       __builtin_prefetch(position + first + at, 1, 3);
     }
+    // Also the line that a misaligned row ends in.
+    __builtin_prefetch(position + first + bytes - 1, 1, 3);
   }
 
   int phase;

@@ -6,6 +6,7 @@
 #include "positions/scattered.h"
 #include "positions/shares.h"
 #include "positions/staged.h"
+#include "positions/straight.h"
 
 namespace gk {
 namespace {
@@ -22,9 +23,24 @@ void prefetch_rows(const uint32_t* image, const int64_t* inputs, int rows, int w
   }
 }
 
+void multiply_tile(const PositionLayer& layer, const Tile& tile, const Product& product) {
+#if defined(__AVX512F__)
+  if (layer.halves) {
+    return multiply_any<Float32OfHalves>(tile.rows, tile.panels, layer.vectors, product);
+  }
+#endif
+#if defined(__AVX512BF16__)
+  if (layer.bfloat16) {
+    return multiply_any<Bfloat16>(tile.rows, tile.panels, layer.vectors, product);
+  }
+#endif
+  multiply_any<Float32>(tile.rows, tile.panels, layer.vectors, product);
+}
+
 void run_tile(const PositionLayer& layer, const PositionCall& call, const PositionClass& rows,
               const Tile& tile) {
   alignas(64) float sums[kMostTile];
+  alignas(64) float odd[kVector];
   const int width = layer.vectors * kVector;
   const int64_t panel = static_cast<int64_t>(tile.group) * layer.panels + tile.panel;
   Product product;
@@ -36,34 +52,28 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   product.weights =
       layer.weights + panel * product.panel_words / (layer.halves ? 2 : 1);
   product.shift = layer.shift + panel * width;
-  product.sums = sums;
-  product.stride = tile.panels * width;
   const uint32_t* group = call.input + static_cast<int64_t>(tile.group) * layer.words;
   Row row(rows, tile.first);
   for (int r = 0; r < tile.rows; ++r, row.next()) {
     product.rows[r] = group + row.image * layer.input_words + rows.inputs[row.anchor];
   }
-  prefetch_tile(layer, call, rows, tile, position_bytes(layer));
+  const bool straight = places_of_tile(layer, call, rows, tile, product.sums);
+  if (straight) {
+    // An activation may end or make infinities.
+    product.odd = layer.checked && layer.activation == Activation::kNone ? odd : nullptr;
+    for (int r = 0; r < tile.rows; ++r) prefetch_floats(product.sums[r], tile.panels * width);
+  } else {
+    product.odd = nullptr;
+    product.sums_to(sums, tile.panels * width, tile.rows);
+    prefetch_tile(layer, call, rows, tile, position_bytes(layer));
+  }
   if (tile.panel == 0 && row.anchor + tile.rows <= rows.rows) {
     prefetch_rows(group + row.image * layer.input_words, rows.inputs + row.anchor, tile.rows,
                   layer.words);
   }
-#if defined(__AVX512F__)
-  if (layer.halves) {
-    multiply_any<Float32OfHalves>(tile.rows, tile.panels, layer.vectors, product);
-    return finish_tile(layer, call, rows, tile, sums);
-  }
-#endif
-#if defined(__AVX512BF16__)
-  if (layer.bfloat16) {
-    multiply_any<Bfloat16>(tile.rows, tile.panels, layer.vectors, product);
-  } else {
-    multiply_any<Float32>(tile.rows, tile.panels, layer.vectors, product);
-  }
-#else
-  multiply_any<Float32>(tile.rows, tile.panels, layer.vectors, product);
-#endif
-  finish_tile(layer, call, rows, tile, sums);
+  multiply_tile(layer, tile, product);
+  if (!straight) return finish_tile(layer, call, rows, tile, sums);
+  finish_places(layer, call, rows, tile, product);
 }
 
 // Panels first .. first + count - 1 of a group.

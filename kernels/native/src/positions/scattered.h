@@ -38,11 +38,11 @@ void multiply_vectors(const PositionLayer& layer, const uint32_t* input, int row
   product.words = layer.words;
   product.panel_words = static_cast<int64_t>(layer.words) * width;
   product.shift = kNothing;
-  product.stride = across;
+  product.odd = nullptr;
   for (int panel = 0; panel < layer.panels;) {
     const int beside = panels_beside(rows, layer.vectors, layer.panels - panel);
     product.weights = layer.weights + panel * product.panel_words;
-    product.sums = products + panel * width;
+    product.sums_to(products + panel * width, across, rows);
     multiply_any<Type>(rows, beside, layer.vectors, product);
     panel += beside;
   }
@@ -101,7 +101,7 @@ void multiply_rows_of_tile(const PositionLayer& layer, const uint32_t* input, fl
 }
 #endif
 
-void multiply_tile(const PositionLayer& layer, const uint32_t* input, int count, float* products,
+void multiply_positions(const PositionLayer& layer, const uint32_t* input, int count, float* products,
                    int across) {
 #if defined(__AMX_BF16__)
   if (layer.bfloat16 && count == kRowsOfTile) {
@@ -207,7 +207,7 @@ void run_strip(const PositionLayer& layer, const PositionCall& call, const Strip
         const int count = left < scatter.tile ? left : scatter.tile;
         if (!reach(scatter, 2, x, x + count - 1, strip)) continue;
         fetch(row + (x + count) * layer.position_words, count * layer.position_words);
-        multiply_tile(layer, row + x * layer.position_words, count, products, across);
+        multiply_positions(layer, row + x * layer.position_words, count, products, across);
         add_tile(layer, strip, {z, y, x, count, products, across});
       }
     }

@@ -56,7 +56,7 @@ void multiply_matrix(const RecurrentMatrix& matrix, const float* from, int64_t f
   product.tap_count = 1;
   product.words = matrix.words;
   product.panel_words = static_cast<int64_t>(matrix.words) * kWidth;
-  product.stride = stride;
+  product.odd = nullptr;
   for (int r = 0; r < rows; ++r) {
     product.rows[r] = reinterpret_cast<const uint32_t*>(from + r * from_stride);
   }
@@ -65,7 +65,7 @@ void multiply_matrix(const RecurrentMatrix& matrix, const float* from, int64_t f
     product.weights =
         reinterpret_cast<const uint32_t*>(matrix.weights) + panel * product.panel_words;
     product.shift = matrix.shift + static_cast<int64_t>(panel) * kWidth;
-    product.sums = out + static_cast<int64_t>(panel) * kWidth;
+    product.sums_to(out + static_cast<int64_t>(panel) * kWidth, stride, rows);
     multiply_any<Float32>(rows, beside, kMostVectors, product);
     panel += beside;
   }
