@@ -31,6 +31,7 @@ struct Product {
   int64_t panel_words;
   const float* shift;
   float* sums[kMostRows];  // of a row: panels * vectors * lanes, of any alignment
+  int fetched;  // rows whose sums' memory is fetched while each of the first taps is multiplied
   float* odd;  // null, or a vector that becomes NaN where sums of its lane are not finite, else 0
 
   void sums_to(float* first, int64_t stride, int count) {
@@ -72,6 +73,13 @@ struct Bfloat16 {
 };
 #endif
 
+// Fetches what will be written, also the line that misaligned floats end in.
+GK_INLINE void fetch_floats(const float* to, int count) {
+  constexpr int kLineFloats = kCacheLine / 4;
+  for (int i = 0; i < count; i += kLineFloats) __builtin_prefetch(to + i, 1, 3);
+  __builtin_prefetch(to + count - 1, 1, 3);
+}
+
 // One chain of sums an element, taps and channels rising: the same bits in every tile.
 template <class Type, int kRows, int kPanels, int kVectors>
 void multiply(const Product& product) {
@@ -84,7 +92,11 @@ void multiply(const Product& product) {
     }
   }
   const int64_t words = product.words;
+  int fetched = 0;
   for (int t = 0; t < product.tap_count; ++t) {
+    for (int i = 0; i < product.fetched && fetched < kRows; ++i, ++fetched) {
+      fetch_floats(product.sums[fetched], kPanels * kWidth);
+    }
     // Bytes are counted up to zero: rows, count and weights take all registers. Two words at a time
     // are a tenth quicker: less is counted and fetched from the stack beside the products.
     const char* rows[kRows];

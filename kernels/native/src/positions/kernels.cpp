@@ -61,9 +61,10 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   if (straight) {
     // An activation may end or make infinities.
     product.odd = layer.checked && layer.activation == Activation::kNone ? odd : nullptr;
-    for (int r = 0; r < tile.rows; ++r) prefetch_floats(product.sums[r], tile.panels * width);
+    product.fetched = rows.tap_count ? (tile.rows + rows.tap_count - 1) / rows.tap_count : 0;
   } else {
     product.odd = nullptr;
+    product.fetched = 0;
     product.sums_to(sums, tile.panels * width, tile.rows);
     prefetch_tile(layer, call, rows, tile, position_bytes(layer));
   }
@@ -83,33 +84,43 @@ struct Panels {
   int count;
 };
 
-// Parts of the map, each of which all classes and panels go over before the next: where inputs do
-// not stay in the second cache, that saves reading them again and costs reading weights again.
+// Parts of the map, each of which all classes and panels go over before the next: that saves reading
+// inputs again, and output lines that panels share, and costs reading weights again.
 int block_count(const PositionLayer& layer, int images) {
   constexpr double kBlockBytes = 512 * 1024;
   constexpr double kCachedBytes = 1024 * 1024;
+  constexpr int kBlockTiles = 24;
+  const double positions = static_cast<double>(layer.input_words) / layer.position_words;
   const double input = 4.0 * layer.input_words * images / layer.groups;
-  if (input <= kCachedBytes) return 1;
-  const double blocks = __builtin_ceil(input / kBlockBytes);
   const double weights =
       4.0 * layer.panels * layer.taps * layer.words * layer.vectors * kVector;
+  if (weights <= kCachedBytes) {
+    return 1 + static_cast<int>(positions * images / (kBlockTiles * most_rows(layer.vectors)));
+  }
+  if (input <= kCachedBytes) return 1;
+  const double blocks = __builtin_ceil(input / kBlockBytes);
   double rows = 0;
   for (int c = 0; c < layer.class_count; ++c) rows += layer.classes[c].rows;
-  const double positions = static_cast<double>(layer.input_words) / layer.position_words;
   const double passes = rows / positions < 1 ? layer.panels : rows / positions * layer.panels;
-  const double again = weights <= kCachedBytes ? weights : weights * blocks;
-  return again + input < weights + input * passes ? static_cast<int>(blocks) : 1;
+  return weights * blocks + input < weights + input * passes ? static_cast<int>(blocks) : 1;
+}
+
+// Where a block begins among so many rows: between whole tiles, or at the end.
+int block_begin(int64_t rows, int block, int blocks, int tile) {
+  if (block == blocks) return static_cast<int>(rows);
+  return static_cast<int>(rows * block / blocks / tile * tile);
 }
 
 // Some panels of a block: of all classes' rows the same part, which about the same inputs meet.
 void run_panels(const PositionLayer& layer, const PositionCall& call, const Panels& panels,
                 int block, int blocks, Shares& shares) {
+  const int most = most_rows(layer.vectors);
   for (int c = 0; c < layer.class_count; ++c) {
     const PositionClass& rows = layer.classes[c];
     const int64_t every = static_cast<int64_t>(rows.rows) * call.images;
-    const int begin = static_cast<int>(every * block / blocks);
-    const int all = static_cast<int>(every * (block + 1) / blocks) - begin;
-    const int tiles = (all + most_rows(layer.vectors) - 1) / most_rows(layer.vectors);
+    const int begin = block_begin(every, block, blocks, most);
+    const int all = block_begin(every, block + 1, blocks, most) - begin;
+    const int tiles = (all + most - 1) / most;
     for (int done = 0; all && done < panels.count;) {
       const int beside =
           panels_beside((all + tiles - 1) / tiles, layer.vectors, panels.count - done);

@@ -39,6 +39,7 @@ void multiply_vectors(const PositionLayer& layer, const uint32_t* input, int row
   product.panel_words = static_cast<int64_t>(layer.words) * width;
   product.shift = kNothing;
   product.odd = nullptr;
+  product.fetched = 0;
   for (int panel = 0; panel < layer.panels;) {
     const int beside = panels_beside(rows, layer.vectors, layer.panels - panel);
     product.weights = layer.weights + panel * product.panel_words;

@@ -33,13 +33,6 @@ bool places_of_tile(const PositionLayer& layer, const PositionCall& call,
   return true;
 }
 
-// Fetches what will be written.
-void prefetch_floats(const float* to, int count) {
-  constexpr int kLineFloats = kCacheLine / 4;
-  for (int i = 0; i < count; i += kLineFloats) __builtin_prefetch(to + i, 1, 3);
-  __builtin_prefetch(to + count - 1, 1, 3);
-}
-
 // Ends sums that lie where they belong.
 void finish_places(const PositionLayer& layer, const PositionCall& call, const PositionClass& rows,
                    const Tile& tile, const Product& product) {

@@ -57,6 +57,7 @@ void multiply_matrix(const RecurrentMatrix& matrix, const float* from, int64_t f
   product.words = matrix.words;
   product.panel_words = static_cast<int64_t>(matrix.words) * kWidth;
   product.odd = nullptr;
+  product.fetched = 0;
   for (int r = 0; r < rows; ++r) {
     product.rows[r] = reinterpret_cast<const uint32_t*>(from + r * from_stride);
   }
