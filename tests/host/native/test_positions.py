@@ -29,6 +29,7 @@ LAYERS = {
     "dcgan": Layer(DCGAN, 64, 48, activation="relu"),
     "whole_panels": Layer(DCGAN, 24, 64, activation="leaky_relu"),
     "phases_beside": Layer(Geometry.transposed((5, 7), (2, 2), 2), 9, 16, activation="relu"),
+    "wide_phases": Layer(Geometry.transposed((5, 6), (16, 16), 8), 9, 21, activation="tanh"),
     "no_shift": Layer(DCGAN, 5, 33, shifted=False, activation="sigmoid"),
     "three_channels": Layer(Geometry.transposed((9, 7), (4, 4), 2, 1), 17, 3, activation="tanh"),
     "one_channel": Layer(Geometry.transposed((8, 8), (4, 4), 2, 1), 16, 1, activation="tanh"),
@@ -95,7 +96,7 @@ def test_any_small_layer(
 @pytest.mark.parametrize(
     "name",
     [
-        *("whole_panels", "phases_beside"),
+        *("whole_panels", "phases_beside", "wide_phases"),
         *("dcgan", "three_channels", "linear_panels", "groups", "volume_few", "image_layer"),
         *(
             "linear_halves",

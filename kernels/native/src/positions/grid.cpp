@@ -80,6 +80,8 @@ Grid Grid::plain(const Geometry& geometry) {
 
 Grid Grid::best(const Geometry& geometry, int channels, int lanes) {
   constexpr int kMostPhases = 8;
+  // Columns that phases make, in vectors; of wide layers so many that the last is a small part.
+  const int most = (channels < lanes ? 2 : 16) * lanes;
   std::array<std::vector<int>, 3> choices;
   for (int axis = 0; axis < 3; ++axis) {
     const int step = geometry.transposed ? geometry.stride[axis] : 1;
@@ -93,7 +95,7 @@ Grid Grid::best(const Geometry& geometry, int channels, int lanes) {
   for (const int outer : choices[0]) {
     for (const int middle : choices[1]) {
       for (const int inner : choices[2]) {
-        if (outer * middle * inner * channels > 2 * lanes) continue;
+        if (outer * middle * inner * channels > most) continue;
         const int64_t work = Grid(geometry, {outer, middle, inner}).work(channels, lanes);
         if (work >= least) continue;
         least = work;
@@ -101,7 +103,9 @@ Grid Grid::best(const Geometry& geometry, int channels, int lanes) {
       }
     }
   }
-  return Grid(geometry, best);
+  // As good with every phase of a stride reads inputs once.
+  const Grid together = plain(geometry);
+  return together.work(channels, lanes) <= least ? together : Grid(geometry, best);
 }
 
 int Grid::taps() const {
@@ -135,6 +139,7 @@ int Grid::kernel_tap(int tap, int phase) const {
 
 int64_t Grid::work(int channels, int lanes) const {
   int64_t work = (phases() * channels + lanes - 1) / lanes;
+  if (work > 1) work += work % 2;
   for (const GridAxis& axis : axes_) work *= axis.meeting_count();
   return work;
 }

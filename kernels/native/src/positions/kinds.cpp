@@ -56,7 +56,7 @@ class PositionsConvolution final : public Operation {
     check(description, target, geometry, in_channels, out_channels);
     choose_store(description, low, high);
 
-    const Grid grid = source.out_channels < kernels_.lanes && groups == 1
+    const Grid grid = groups == 1 && phases_fill_lanes(source)
                           ? Grid::best(geometry, out_channels, kernels_.lanes)
                           : Grid::plain(geometry);
     check_taps(description, target, geometry, grid);
@@ -121,6 +121,12 @@ class PositionsConvolution final : public Operation {
                        in_channels);
     description.expect(output, static_cast<gk_form>(output.form), geometry.positions_out(),
                        out_channels);
+  }
+
+  // Whether channels alone leave lanes empty; bfloat16 of more channels has tiles of its own.
+  bool phases_fill_lanes(const PositionWeights& source) const {
+    if (source.out_channels < kernels_.lanes) return true;
+    return !source.bfloat16 && source.out_channels % (2 * kernels_.lanes) != 0;
   }
 
   void choose_store(const Description& description, double low, double high) {
