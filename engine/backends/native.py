@@ -11,6 +11,7 @@ from typing import Self
 
 from engine.backends._native import precision as precisions
 from engine.backends._native import tuning
+from engine.backends._native.alone import alone
 from engine.backends._native.choices import FEWEST_LANES, default_choices
 from engine.backends._native.layers import only_linear
 from engine.backends._native.session import Session
@@ -65,8 +66,14 @@ class NativeBackend(Backend):
         self.batch_size = options.batch_size or default_batch_size(
             opened, threads, bf16, instruction_set
         )
-        linear = only_linear(opened.programs["decoder"])
-        choices = default_choices(self.batch_size, threads, bf16, instruction_set, linear=linear)
+        choices = default_choices(
+            self.batch_size,
+            threads,
+            bf16,
+            instruction_set,
+            linear=only_linear(opened.programs["decoder"]),
+            alone=alone(opened.programs),
+        )
         if tuning.wanted(options.tune):
             choices = tuning.tuned(opened, artifact.sha256, choices, self.batch_size)
         self.decisions = {"native plan": choices.recorded()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.backends._native.alone import MOST_TOGETHER
 from kernels.native.network import IMAGE_STEP
 
 # Batches below this take the path for few images: vectors run along channels, not along images.
@@ -37,7 +38,7 @@ _DEFAULT_CACHE_BYTES = 1 << 20
 class Choices:
     """How a Program runs on this machine.
 
-    few: the path for 1 to 15 images. capacity: images of a micro-batch.
+    few: the path for 1 to 15 images, and of layers alone. capacity: images of a micro-batch.
     instruction_set: the best one to use, one of `kernels.native.library.instruction_sets`.
     cache_bytes: second-level cache of a core. bands: whether the last layers run in bands; there it
         cost 3 to 7 % more than it saved, in both precisions, so that it is off.
@@ -74,12 +75,21 @@ class Choices:
 
 
 def default_choices(
-    batch_size: int, threads: int, bf16: bool, instruction_set: str, *, linear: bool = False
+    batch_size: int,
+    threads: int,
+    bf16: bool,
+    instruction_set: str,
+    *,
+    linear: bool = False,
+    alone: bool = False,
 ) -> Choices:
-    """The defaults for a batch size. linear: whether all layers are."""
-    few = batch_size < FEWEST_LANES
+    """The defaults for a batch size.
+
+    linear: whether all layers are. alone: what `engine.backends._native.alone` tells.
+    """
+    few = batch_size < FEWEST_LANES or (alone and not bf16)
     capacity = (
-        batch_size
+        min(batch_size, MOST_TOGETHER)
         if few
         else micro_batch(batch_size, threads, bf16, instruction_set, linear=linear)
     )

@@ -51,7 +51,7 @@ def tuned(
     kept instead of the user's cache. Nothing that fails here ends the engine: it is told instead.
     """
     if choices.few:
-        few = "nothing: batches of fewer than 16 have one way to run"
+        few = "nothing: the path of few images has one way to run"
         return replace(choices, measured=(few,))
     of = kept.key(digest, choices, batch_size)
     try:

@@ -209,7 +209,7 @@ def test_at_most_two_decoders_are_open(
 def test_batches_of_few_images_have_nothing_to_measure(tmp_path: Path, choices: Choices) -> None:
     few = default_choices(8, 1, False, choices.instruction_set)
     found = tuning.tuned(dcgan(), DIGEST, few, 8, tmp_path)
-    assert found.measured == ("nothing: batches of fewer than 16 have one way to run",)
+    assert found.measured == ("nothing: the path of few images has one way to run",)
     assert replace(found, measured=()) == few
 
 
