@@ -27,6 +27,7 @@ LAYERS = {
         "stride_3": Layer(Geometry.transposed((34, 18), (5, 4), (3, 2), (1, 1), (1, 0)), 33, 20),
         "gaps": Layer(Geometry.transposed((33, 17), (1, 2), (2, 3), 0, (1, 1)), 20, 20),
         "dilated": Layer(Geometry.transposed((36, 19), (3, 3), 1, 2, 0, 2), 32, 16),
+        "few_in_line": Layer(Geometry.forward((35, 2), (3, 3), (1, 3), (1, 4), (1, 2)), 16, 16),
         "forward": Layer(Geometry.forward((35, 20), (3, 3), 1, 1), 32, 40),
         "forward_5x3": Layer(Geometry.forward((35, 20), (5, 3), 1, (1, 2)), 18, 18),
         "waveform": Layer(Geometry.transposed((700,), (16,), 8, 4), 48, 32),

@@ -32,6 +32,7 @@ struct Product {
   const float* shift;
   float* sums[kMostRows];  // of a row: panels * vectors * lanes, of any alignment
   int fetched;  // rows whose sums' memory is fetched while each of the first taps is multiplied
+  bool streams = false;  // past the caches; sums are aligned to the vector then
   float* odd;  // null, or a vector that becomes NaN where sums of its lane are not finite, else 0
 
   void sums_to(float* first, int64_t stride, int count) {
@@ -131,7 +132,12 @@ void multiply(const Product& product) {
   GK_UNROLL for (int r = 0; r < kRows; ++r) {
     GK_UNROLL for (int p = 0; p < kPanels; ++p) {
       GK_UNROLL for (int v = 0; v < kVectors; ++v) {
-        store_unaligned(product.sums[r] + p * kWidth + v * kVector, sums[r][p][v]);
+        float* to = product.sums[r] + p * kWidth + v * kVector;
+        if (product.streams) {
+          stream(to, sums[r][p][v]);
+        } else {
+          store_unaligned(to, sums[r][p][v]);
+        }
       }
     }
   }

@@ -38,7 +38,7 @@ void multiply_tile(const PositionLayer& layer, const Tile& tile, const Product& 
 }
 
 void run_tile(const PositionLayer& layer, const PositionCall& call, const PositionClass& rows,
-              const Tile& tile) {
+              const Tile& tile, bool large) {
   alignas(64) float sums[kMostTile];
   alignas(64) float odd[kVector];
   const int width = layer.vectors * kVector;
@@ -61,7 +61,8 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
   if (straight) {
     // An activation may end or make infinities.
     product.odd = layer.checked && layer.activation == Activation::kNone ? odd : nullptr;
-    product.fetched = rows.tap_count ? (tile.rows + rows.tap_count - 1) / rows.tap_count : 0;
+    product.streams = large;
+    product.fetched = rows.tap_count && !large ? (tile.rows + rows.tap_count - 1) / rows.tap_count : 0;
   } else {
     product.odd = nullptr;
     product.fetched = 0;
@@ -113,7 +114,7 @@ int block_begin(int64_t rows, int block, int blocks, int tile) {
 
 // Some panels of a block: of all classes' rows the same part, which about the same inputs meet.
 void run_panels(const PositionLayer& layer, const PositionCall& call, const Panels& panels,
-                int block, int blocks, Shares& shares) {
+                int block, int blocks, bool large, Shares& shares) {
   const int most = most_rows(layer.vectors);
   for (int c = 0; c < layer.class_count; ++c) {
     const PositionClass& rows = layer.classes[c];
@@ -129,7 +130,7 @@ void run_panels(const PositionLayer& layer, const PositionCall& call, const Pane
         const int last = begin + static_cast<int>(static_cast<int64_t>(all) * (t + 1) / tiles);
         if (shares.take(work_of(rows) * (last - first) * beside)) {
           run_tile(layer, call, rows,
-                   {panels.group, panels.first + done, beside, first, last - first});
+                   {panels.group, panels.first + done, beside, first, last - first}, large);
         }
       }
       done += beside;
@@ -143,6 +144,8 @@ void run(const PositionLayer& layer, const PositionCall& call) {
   if (layer.staged) return run_staged(layer, call);
 #endif
   if (layer.scatter) return run_scattered(layer, call);
+  // Activations read what was stored.
+  const bool large = layer.activation == Activation::kNone && streams(layer, call);
   Shares shares(work_of(layer) * call.images * layer.panels, call.part, call.parts);
   const int blocks = block_count(layer, call.images);
   for (int group = 0; group < layer.groups; ++group) {
@@ -150,10 +153,11 @@ void run(const PositionLayer& layer, const PositionCall& call) {
       for (int panel = 0; panel < layer.panels; panel += kMostPanels) {
         const int left = layer.panels - panel;
         const Panels panels{group, panel, left < kMostPanels ? left : kMostPanels};
-        run_panels(layer, call, panels, block, blocks, shares);
+        run_panels(layer, call, panels, block, blocks, large, shares);
       }
     }
   }
+  if (large) stream_fence();
 }
 
 }  // namespace

@@ -46,17 +46,21 @@ struct AxisReads {
       reads.push_back(row);
     }
   }
-  // What the first anchor reads at each tap, if every next one reads the next input; else nothing.
-  Reads line() const {
+  // What the first anchor reads at each tap, if every next one reads the next of so many inputs,
+  // or none where that is outside; else nothing.
+  Reads line(int inputs) const {
     Reads first;
     for (std::size_t tap = 0; tap < taps.size(); ++tap) {
-      std::set<int> starts;
-      for (std::size_t anchor = 0; anchor < reads.size(); ++anchor) {
-        const int input = reads[anchor][tap];
-        if (input >= 0) starts.insert(input - static_cast<int>(anchor));
+      const int anchors = static_cast<int>(reads.size());
+      int start = 0;
+      for (int anchor = 0; anchor < anchors; ++anchor) {
+        if (reads[anchor][tap] >= 0) start = reads[anchor][tap] - anchor;
       }
-      if (starts.size() != 1) return {};
-      first.push_back(*starts.begin());
+      for (int anchor = 0; anchor < anchors; ++anchor) {
+        const int input = start + anchor;
+        if (reads[anchor][tap] != (input >= 0 && input < inputs ? input : -1)) return {};
+      }
+      first.push_back(start);
     }
     return first;
   }
@@ -81,10 +85,10 @@ GridClass Grid::merged_class(const std::array<const std::vector<int>*, 3>& ancho
       }
     }
   }
-  const Reads outer_line = outer.line(), middle_line = middle.line(), inner_line = inner.line();
+  const Reads outer_line = outer.line(size[0]), middle_line = middle.line(size[1]);
   for (const int z : outer_line) {
     for (const int y : middle_line) {
-      for (const int x : inner_line) made.reads.push_back({z, y, x});
+      for (const int x : inner.line(size[2])) made.reads.push_back({z, y, x});
     }
   }
   for (int axis = 0; axis < 3; ++axis) {
