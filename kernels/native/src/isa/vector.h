@@ -122,17 +122,19 @@ GK_INLINE Vector square_root(Vector value) {
   return value;
 #endif
 }
-// A product that is rounded by itself, whatever it is added to.
+// A product that is rounded by itself, whatever it is added to. GCC's own __builtin_assoc_barrier
+// takes vectors apart and builds them again, number by number.
 GK_INLINE Vector rounded(Vector product) {
-#if defined(__clang__) && defined(__x86_64__)
+#if defined(__x86_64__) && defined(__AVX512F__)
+  asm("" : "+v"(product));
+#elif defined(__x86_64__)
   asm("" : "+x"(product));
-  return product;
-#elif defined(__clang__)
+#elif defined(__aarch64__)
   asm("" : "+w"(product));
-  return product;
 #else
-  return __builtin_assoc_barrier(product);
+  product = __builtin_assoc_barrier(product);
 #endif
+  return product;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace {
 template <int kTiles, bool kRelu>
 struct ToRows {
   using Place = uint16_t*;  // of the unit's images
+  static constexpr int kSlice = 4;
 
   const RowTask* task;
   const RowBlock* out;

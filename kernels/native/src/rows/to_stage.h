@@ -12,6 +12,9 @@ namespace {
 
 template <int kTiles, bool kBytes>
 struct ToStage {
+  // Little at a time: more would keep the tiles waiting.
+  static constexpr int kSlice = 1;
+
   struct Place {
     int64_t at;  // of the first image's site in the stage
     uint32_t wanted;

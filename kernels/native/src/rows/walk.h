@@ -30,15 +30,13 @@ struct RowUnit {
   const RowSite* sites[3];
 };
 
-// Images that are finished in one go.
-constexpr int kSlice = 4;
-
 // What is done between the steps of a product, whose tiles leave the vector units idle: the sums of
-// the product before are finished, and weights that come later are fetched into the second level.
+// the product before are finished, Finish::kSlice images in one go, and weights that come later are
+// fetched into the second level.
 template <int kTiles, class Finish>
 struct Background {
   static constexpr int kMost = 4 / kTiles;
-  static constexpr unsigned kSlices = kRowImages / kSlice;
+  static constexpr unsigned kSlices = kRowImages / Finish::kSlice;
 
   Finish finish;
   typename Finish::Place places[kMost];
@@ -69,7 +67,7 @@ struct Background {
   GK_INLINE void finish_until(unsigned end) {
     for (end = end < slices ? end : slices; done < end; ++done) {
       const unsigned unit = done / kSlices;
-      const unsigned image = done % kSlices * kSlice;
+      const unsigned image = done % kSlices * Finish::kSlice;
       finish.images(places[unit], image, sums + unit * kTiles * 256 + image * 16);
     }
   }
