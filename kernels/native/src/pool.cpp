@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "affinity.h"
 #include "limits.h"
 #include "process.h"
 
@@ -15,15 +16,18 @@ namespace gk {
 namespace {
 
 // How long a worker looks out for the next job, and for the others, before it sleeps.
-constexpr std::chrono::microseconds kBetweenJobs{100};
-constexpr std::chrono::microseconds kAtMeetings{200};
+constexpr std::chrono::microseconds kBetweenJobs{50};
+constexpr std::chrono::microseconds kAtMeetings{50};
+constexpr std::chrono::microseconds kAsleep{0};
 constexpr int kClosed = 1 << 20;
 
 }  // namespace
 
 struct Pool::Crew {
   ~Crew();
-  void start(int size);
+  void start(int size, Caller caller);
+  // Until `job` is done by those who came.
+  void await();
   void call(const std::function<void(int)>& job, int worker) noexcept;
 
   std::mutex running;
@@ -32,6 +36,8 @@ struct Pool::Crew {
   Event ended;
   // Workers in the job, and whether more may come.
   std::atomic<int> inside{kClosed};
+  // Whether one of the threads has done the job.
+  std::atomic<bool> served{false};
   std::atomic<bool> stopping{false};
   const std::function<void(int)>* job = nullptr;
   std::mutex failing;
@@ -44,19 +50,33 @@ Pool::Crew::~Crew() {
   for (std::thread& thread : threads) thread.join();
 }
 
-void Pool::Crew::start(int size) {
-  threads.reserve(size - 1);
-  while (static_cast<int>(threads.size()) < size - 1) {
-    const int worker = static_cast<int>(threads.size()) + 1;
-    threads.emplace_back([this, worker, seen = begun.count()]() mutable {
+void Pool::Crew::start(int size, Caller caller) {
+  const int first = caller == Caller::kWorks ? 1 : 0;
+  threads.reserve(size - first);
+  while (static_cast<int>(threads.size()) < size - first) {
+    const int worker = static_cast<int>(threads.size()) + first;
+    threads.emplace_back([this, worker, size, caller, seen = begun.count()]() mutable {
+      if (caller == Caller::kSleeps) keep_to_processor(worker, size);
       for (;;) {
         begun.wait(seen, kBetweenJobs);
         if (stopping) return;
         seen = begun.count();
-        if (inside.fetch_add(1) < kClosed) call(*job, worker);
-        if (inside.fetch_sub(1) == kClosed + 1) ended.advance();
+        if (inside.fetch_add(1) < kClosed) {
+          call(*job, worker);
+          served = true;
+        }
+        // The last to go.
+        if ((inside.fetch_sub(1) & ~kClosed) == 1) ended.advance();
       }
     });
+  }
+}
+
+void Pool::Crew::await() {
+  for (;;) {
+    const uint32_t seen = ended.count();
+    if (served && inside == 0) return;
+    ended.wait(seen, kAsleep);
   }
 }
 
@@ -69,7 +89,7 @@ void Pool::Crew::call(const std::function<void(int)>& called, int worker) noexce
   }
 }
 
-Pool::Pool(int size) : size_(size) {
+Pool::Pool(int size, Caller caller) : size_(size), caller_(caller) {
   if (size < 1 || size > kMostThreads) {
     throw std::invalid_argument("threads must be 1 .. " + std::to_string(kMostThreads));
   }
@@ -108,11 +128,16 @@ std::unique_lock<std::mutex> Pool::lock() { return std::unique_lock<std::mutex>(
 void Pool::run(const std::function<void(int)>& job) {
   if (size_ == 1) return job(0);
   Crew& crew = this->crew();
-  crew.start(size_);
+  crew.start(size_, caller_);
   crew.job = &job;
+  crew.served = false;
   crew.inside -= kClosed;
   crew.begun.advance();
-  crew.call(job, 0);
+  if (caller_ == Caller::kWorks) {
+    crew.call(job, 0);
+  } else {
+    crew.await();
+  }
   // Who has not come by now is not waited for.
   crew.inside += kClosed;
   for (;;) {

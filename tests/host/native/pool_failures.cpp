@@ -1,9 +1,12 @@
 // What a worker throws reaches the caller, whoever it is; steps are done once, one after the other,
 // by whichever workers come; and the pool goes on. Exits with 0.
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "pool.h"
@@ -60,22 +63,52 @@ bool follow(gk::Pool& pool) {
   return true;
 }
 
+int check(int size, gk::Caller caller) {
+  gk::Pool pool(size, caller);
+  for (int failing = 0; failing < size; ++failing) {
+    const std::string told = fail(pool, failing);
+    if (told != "part " + std::to_string(failing)) {
+      std::printf("%d workers, part %d fails: %s\n", size, failing, told.c_str());
+      return 1;
+    }
+    for (int i = 0; i < 20; ++i) {
+      if (follow(pool)) continue;
+      std::printf("%d workers: steps do not follow each other\n", size);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+// Jobs with pauses for which the workers sleep, and without: none is left undone, or done by a
+// worker that there is not.
+int check_jobs(int size, gk::Caller caller) {
+  gk::Pool pool(size, caller);
+  const auto lock = pool.lock();
+  for (int job = 0; job < 300; ++job) {
+    std::atomic<int> taken{0};
+    std::vector<int> done(10, 0);
+    std::atomic<int> strangers{0};
+    pool.run([&](int worker) {
+      strangers += worker < 0 || worker >= size;
+      for (int i = taken++; i < 10; i = taken++) ++done[i];
+    });
+    for (const int times : done) {
+      if (times == 1 && strangers == 0) continue;
+      std::printf("%d workers: job %d is left undone, or done by others\n", size, job);
+      return 1;
+    }
+    if (job % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main() {
-  for (int size = 1; size <= 4; ++size) {
-    gk::Pool pool(size);
-    for (int failing = 0; failing < size; ++failing) {
-      const std::string told = fail(pool, failing);
-      if (told != "part " + std::to_string(failing)) {
-        std::printf("%d workers, part %d fails: %s\n", size, failing, told.c_str());
-        return 1;
-      }
-      for (int i = 0; i < 20; ++i) {
-        if (follow(pool)) continue;
-        std::printf("%d workers: steps do not follow each other\n", size);
-        return 1;
-      }
+  for (const gk::Caller caller : {gk::Caller::kWorks, gk::Caller::kSleeps}) {
+    for (int size = 1; size <= 4; ++size) {
+      if (check(size, caller) || check_jobs(size, caller)) return 1;
     }
   }
   return 0;

@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 # A child that hangs is ended by then.
 _SECONDS = 20
 _NOT_ALLOWED = 77
+TASKS = Path("/proc/self/task")
 
 
 def once(network: Network, x: Array) -> Array:
@@ -55,10 +58,11 @@ def in_child(check: Callable[[], Any]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.parametrize("team", [True, False], ids=["team", "micro_batches"])
 @pytest.mark.parametrize("threads", [1, 2, 4])
-def test_python_threads_share_a_network(threads: int, best_set: str) -> None:
+def test_python_threads_share_a_network(threads: int, team: bool, best_set: str) -> None:
     inputs = [LAYER.inputs(7) * (i + 1) for i in range(4)]
-    with LAYER.build(best_set, threads=threads) as network:
+    with LAYER.build(best_set, threads=threads, team=team) as network:
         expected = [once(network, x) for x in inputs]
         wrong = [0] * len(inputs)
 
@@ -95,12 +99,39 @@ def test_networks_run_at_once(best_set: str) -> None:
             np.testing.assert_array_equal(out, results[0][0])
 
 
+@pytest.mark.skipif(not TASKS.exists(), reason="there is no /proc to list threads")
+@pytest.mark.parametrize("team", [True, False], ids=["team", "micro_batches"])
+def test_workers_of_all_processors_keep_to_one_each(team: bool, best_set: str) -> None:
+    usable = os.sched_getaffinity(0)
+    if len(usable) == 1:
+        pytest.skip("with one processor there is nothing to share out")
+    alone = [{processor} for processor in sorted(usable)]
+
+    def keep_to(expected: list[set[int]]) -> bool:
+        before = set(TASKS.iterdir())
+        with LAYER.build(best_set, threads=len(usable), team=team) as network:
+            # A thread settles when it first runs, which need not be in the first job.
+            for _ in range(500):
+                once(network, LAYER.inputs(64))
+                new = [int(task.name) for task in set(TASKS.iterdir()) - before]
+                found = sorted(map(os.sched_getaffinity, new), key=min)
+                if found == expected:
+                    return True
+                time.sleep(0.01)
+        return False
+
+    # The caller of a team works too, wherever it runs: so its team is not kept anywhere.
+    assert keep_to([usable] * (len(usable) - 1) if team else alone)
+    assert os.sched_getaffinity(0) == usable
+
+
+@pytest.mark.parametrize("team", [True, False], ids=["team", "micro_batches"])
 @pytest.mark.parametrize("has_run", [False, True], ids=["before_a_run", "after_a_run"])
-def test_a_forked_child_runs_on(has_run: bool, best_set: str) -> None:
+def test_a_forked_child_runs_on(has_run: bool, team: bool, best_set: str) -> None:
     x = LAYER.inputs(5)
-    with LAYER.build(best_set, threads=3) as other:
+    with LAYER.build(best_set, threads=3, team=team) as other:
         expected = once(other, x)
-    with LAYER.build(best_set, threads=3) as network:
+    with LAYER.build(best_set, threads=3, team=team) as network:
         if has_run:
             once(network, x)
 
@@ -121,10 +152,11 @@ def test_a_child_frees_a_network_that_it_never_ran(best_set: str) -> None:
         once(network, LAYER.inputs(2))
 
 
-def test_fork_while_other_threads_run(best_set: str) -> None:
+@pytest.mark.parametrize("team", [True, False], ids=["team", "micro_batches"])
+def test_fork_while_other_threads_run(team: bool, best_set: str) -> None:
     # The child finds locks as the parent's threads held them.
     x = LAYER.inputs(9)
-    with LAYER.build(best_set, threads=2) as network:
+    with LAYER.build(best_set, threads=2, team=team) as network:
         expected = once(network, x)
         stop = threading.Event()
 

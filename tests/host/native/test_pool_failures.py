@@ -18,7 +18,7 @@ def test_what_a_worker_throws_reaches_the_caller(tmp_path: Path) -> None:
         pytest.skip("there is no C++ compiler")
     program = tmp_path / "pool_failures"
     sources = [Path(__file__).with_name("pool_failures.cpp")]
-    sources += [SOURCES / name for name in ("pool.cpp", "event.cpp", "process.cpp")]
+    sources += [SOURCES / name for name in ("affinity.cpp", "event.cpp", "pool.cpp", "process.cpp")]
     command = [compiler, "-std=c++17", "-O1", "-pthread", f"-I{SOURCES}", *sources, "-o", program]
     # Races are looked for where the compiler can.
     built = _run([*command, "-fsanitize=thread"])
