@@ -10,10 +10,11 @@
 namespace gk {
 namespace {
 
-template <int kTiles, bool kBytes>
+template <int kTiles, bool kBytes, bool kStraight>
 struct ToStage {
-  // Little at a time: more would keep the tiles waiting.
-  static constexpr int kSlice = 1;
+  // Where all columns lie side by side one image at a time, as more would keep the tiles waiting;
+  // runs of columns are looked up once for several.
+  static constexpr int kSlice = kStraight ? 1 : 4;
 
   struct Place {
     int64_t at;  // of the first image's site in the stage
@@ -79,7 +80,11 @@ struct ToStage {
   template <class Element, class Columns>
   GK_INLINE void store_any(const Place& place, int first, Element* to,
                            const Columns* values) const {
-    stage.straight ? store_straight(place, first, to, values) : store(place, to, values);
+    if constexpr (kStraight) {
+      store_straight(place, first, to, values);
+    } else {
+      store(place, to, values);
+    }
   }
 
   // Absent images of a slice are staged too: nobody reads them there.
@@ -126,14 +131,20 @@ struct ToStage {
   }
 };
 
+template <int kTiles, bool kBytes, bool kStraight>
+void walk_to_stage(const RowTask& task, const RowStage& stage) {
+  using Finish = ToStage<kTiles, kBytes, kStraight>;
+  Walk<kTiles, Finish>(task, Finish{&task, stage}).run();
+}
+
 template <int kTiles>
 void to_stage_of(const RowTask& task, const RowStage& stage) {
   if (stage.bytes) {
-    const ToStage<kTiles, true> finish{&task, stage};
-    Walk<kTiles, ToStage<kTiles, true>>(task, finish).run();
+    stage.straight ? walk_to_stage<kTiles, true, true>(task, stage)
+                   : walk_to_stage<kTiles, true, false>(task, stage);
   } else {
-    const ToStage<kTiles, false> finish{&task, stage};
-    Walk<kTiles, ToStage<kTiles, false>>(task, finish).run();
+    stage.straight ? walk_to_stage<kTiles, false, true>(task, stage)
+                   : walk_to_stage<kTiles, false, false>(task, stage);
   }
 }
 
