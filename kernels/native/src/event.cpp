@@ -1,5 +1,7 @@
 #include "event.h"
 
+#include <thread>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -9,6 +11,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Threads on other cores come within this time; after it, one that wants this core may have it.
+constexpr std::chrono::microseconds kAlone{5};
 constexpr int kLooks = 16;  // between two looks at the clock
 
 void pause() {
@@ -33,7 +37,6 @@ void Event::advance() {
 void Event::wait(uint32_t seen, std::chrono::microseconds watched) {
   if (count() != seen) return;
   const Clock::time_point begin = Clock::now();
-  // Without yielding: Linux takes that for a slice of time given away, several milliseconds.
   for (;;) {
     for (int look = 0; look < kLooks; ++look) {
       if (count() != seen) return;
@@ -41,6 +44,7 @@ void Event::wait(uint32_t seen, std::chrono::microseconds watched) {
     }
     const auto passed = Clock::now() - begin;
     if (passed > watched) break;
+    if (passed > kAlone) std::this_thread::yield();
   }
   std::unique_lock<std::mutex> lock(mutex_);
   sleepers_.fetch_add(1);

@@ -16,8 +16,8 @@ namespace gk {
 namespace {
 
 // How long a worker looks out for the next job, and for the others, before it sleeps.
-constexpr std::chrono::microseconds kBetweenJobs{50};
-constexpr std::chrono::microseconds kAtMeetings{50};
+constexpr std::chrono::microseconds kBetweenJobs{100};
+constexpr std::chrono::microseconds kAtMeetings{200};
 constexpr std::chrono::microseconds kAsleep{0};
 constexpr int kClosed = 1 << 20;
 
@@ -58,7 +58,7 @@ void Pool::Crew::start(int size, Caller caller) {
     threads.emplace_back([this, worker, size, caller, seen = begun.count()]() mutable {
       if (caller == Caller::kSleeps) keep_to_processor(worker, size);
       for (;;) {
-        begun.wait(seen, kBetweenJobs);
+        begun.wait(seen, caller == Caller::kWorks ? kBetweenJobs : kAsleep);
         if (stopping) return;
         seen = begun.count();
         if (inside.fetch_add(1) < kClosed) {
