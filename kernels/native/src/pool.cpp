@@ -15,10 +15,11 @@
 namespace gk {
 namespace {
 
-// How long a worker looks out for the next job, and for the others, before it sleeps.
+// How long one of a team looks out for the next job, and for the others, before it sleeps; and one
+// that has a processor to itself, which would keep the caller from it.
 constexpr std::chrono::microseconds kBetweenJobs{100};
 constexpr std::chrono::microseconds kAtMeetings{200};
-constexpr std::chrono::microseconds kAsleep{0};
+constexpr std::chrono::microseconds kApart{0};
 constexpr int kClosed = 1 << 20;
 
 }  // namespace
@@ -58,7 +59,7 @@ void Pool::Crew::start(int size, Caller caller) {
     threads.emplace_back([this, worker, size, caller, seen = begun.count()]() mutable {
       if (caller == Caller::kSleeps) keep_to_processor(worker, size);
       for (;;) {
-        begun.wait(seen, caller == Caller::kWorks ? kBetweenJobs : kAsleep);
+        begun.wait(seen, caller == Caller::kWorks ? kBetweenJobs : kApart);
         if (stopping) return;
         seen = begun.count();
         if (inside.fetch_add(1) < kClosed) {
@@ -76,7 +77,7 @@ void Pool::Crew::await() {
   for (;;) {
     const uint32_t seen = ended.count();
     if (served && inside == 0) return;
-    ended.wait(seen, kAsleep);
+    ended.wait(seen, kApart);
   }
 }
 
