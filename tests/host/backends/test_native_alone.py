@@ -18,14 +18,14 @@ DOUBLING = Geometry.transposed((12, 11), (2, 2), 2)
 WAVE = Geometry.transposed((130,), (25,), 4, 11, 1)
 
 
-def single(geometry: Geometry, groups: int = 1) -> Program:
+def single(geometry: Geometry, groups: int = 1, channels: int = 16) -> Program:
     layer = Convolution(
         name="y",
         inputs=("x",),
         outputs=("y",),
         geometry=geometry,
-        weight=weights(1, *geometry.kernel, 8 // groups, 6),
-        shift=weights(2, 6),
+        weight=weights(1, *geometry.kernel, 8 // groups, channels),
+        shift=weights(2, channels),
         groups=groups,
     )
     return program("decoder", (Value("x", (*geometry.input_size, 8)),), layer)
@@ -35,16 +35,28 @@ def single(geometry: Geometry, groups: int = 1) -> Program:
     ("made", "expected"),
     [
         (single(DOUBLING), True),
-        (single(WAVE), True),
+        (single(WAVE), False),
+        (single(WAVE, channels=2), True),
+        (single(Geometry.transposed((16, 16), (4, 4), 2, 1), channels=3), True),
         (single(DOUBLING, groups=2), False),
         (single(Geometry.transposed((8, 8), (2, 2), 2)), False),
         (single(Geometry.transposed((16, 16), (4, 4), 2, 1)), False),
         (single(Geometry.transposed((16, 16), (5, 5), 2, 2, 1)), False),
-        (single(Geometry.forward((16, 16), (2, 2), 1, 0)), False),
-        (single(Geometry.forward((16, 16), (3, 3), 1, 1)), True),
+        (single(Geometry.forward((16, 16), (2, 2), 2), channels=3), False),
         (dcgan().programs["decoder"], False),
     ],
-    ids=["k2s2", "wave", "groups", "positions", "k4s2", "k5s2", "forward_k2", "forward_k3", "many"],
+    ids=[
+        "k2s2",
+        "wave",
+        "wave_of_few_channels",
+        "k4s2_of_few_channels",
+        "groups",
+        "positions",
+        "k4s2",
+        "k5s2",
+        "forward",
+        "many",
+    ],
 )
 def test_which_programs_they_are(made: Program, expected: bool) -> None:
     assert alone({"decoder": made}) == expected

@@ -62,7 +62,8 @@ void run_tile(const PositionLayer& layer, const PositionCall& call, const Positi
     // An activation may end or make infinities.
     product.odd = layer.checked && layer.activation == Activation::kNone ? odd : nullptr;
     product.streams = large;
-    product.fetched = rows.tap_count && !large ? (tile.rows + rows.tap_count - 1) / rows.tap_count : 0;
+    const bool fetches = rows.tap_count && !large;
+    product.fetched = fetches ? (tile.rows + rows.tap_count - 1) / rows.tap_count : 0;
   } else {
     product.odd = nullptr;
     product.fetched = 0;
@@ -85,8 +86,8 @@ struct Panels {
   int count;
 };
 
-// Parts of the map, each of which all classes and panels go over before the next: that saves reading
-// inputs again, and output lines that panels share, and costs reading weights again.
+// Parts of the map, each of which all classes and panels go over before the next: that saves
+// reading inputs again, and output lines that panels share, and costs reading weights again.
 int block_count(const PositionLayer& layer, int images) {
   constexpr double kBlockBytes = 512 * 1024;
   constexpr double kCachedBytes = 1024 * 1024;

@@ -102,8 +102,8 @@ void multiply_rows_of_tile(const PositionLayer& layer, const uint32_t* input, fl
 }
 #endif
 
-void multiply_positions(const PositionLayer& layer, const uint32_t* input, int count, float* products,
-                   int across) {
+void multiply_positions(const PositionLayer& layer, const uint32_t* input, int count,
+                        float* products, int across) {
 #if defined(__AMX_BF16__)
   if (layer.bfloat16 && count == kRowsOfTile) {
     return multiply_rows_of_tile(layer, input, products, across);
