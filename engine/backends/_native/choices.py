@@ -26,6 +26,8 @@ _COST_NARROW = {16: 1.0, 32: 1.0}
 
 # As `src/network.cpp` has it: workers that share a micro-batch wait for each other.
 _SHARING_COST = 1.2
+# Layers whose time goes into reading weights gain by that: each worker reads its part of them.
+_SHARING_COST_LINEAR = 1.05
 
 # Of lanes_convolution, as `kernels/native/README.md` numbers them.
 ALGORITHMS = ("mixed", "direct", "Winograd")
@@ -101,7 +103,7 @@ def micro_batch(
 ) -> int:
     """Images of a micro-batch: the least time, where each worker owns whole ones.
 
-    Those that are left over are shared where that takes less time; linear layers gain little.
+    Those that are left over are shared where that takes less time.
     """
     costs = _COST_FP32
     if bf16:
@@ -116,10 +118,11 @@ def micro_batch(
             return least
         alone = capacity * costs[capacity]
         whole = -(-left // IMAGE_STEP) * IMAGE_STEP
-        if linear or whole * _SHARING_COST >= capacity * threads:
+        if whole * _SHARING_COST >= capacity * threads:
             return least + alone
         like = max(size for size in costs if size <= min(capacity, whole))
-        return least + whole / threads * _SHARING_COST * costs[like]
+        shared = _SHARING_COST_LINEAR if linear else _SHARING_COST
+        return least + whole / threads * shared * costs[like]
 
     return min(costs, key=time)
 
