@@ -40,7 +40,7 @@ def test_which_models_are_linear_alone(name: str, linear: bool) -> None:
 
 @pytest.mark.parametrize(
     ("batch_size", "threads", "capacity"),
-    [(1024, 1, 256), (1024, 2, 256), (1024, 8, 128), (64, 1, 64), (64, 2, 32), (16, 2, 16)],
+    [(1024, 1, 256), (1024, 2, 256), (1024, 8, 128), (64, 1, 64), (64, 2, 64), (16, 2, 16)],
 )
 def test_micro_batches_are_large_and_leave_nobody_idle(
     batch_size: int, threads: int, capacity: int
