@@ -21,6 +21,12 @@ ALPHA = 0.2
 FLOAT_BOUND = 3e-6
 
 
+def rounded(x: Array) -> Array:
+    """Float32 rounded to bfloat16, ties to even."""
+    bits = x.view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
 @dataclass(frozen=True)
 class Layer:
     """Sizes of a layer; weights follow from them."""
@@ -57,6 +63,11 @@ class Layer:
     def expected(self, x: Array) -> tuple[Array, float]:
         """Float64 outputs, and the scale that errors are measured with."""
         return self.compute(x, *self.weights())
+
+    def expected_bfloat16(self, x: Array) -> tuple[Array, float]:
+        """The same of inputs and weights rounded to bfloat16."""
+        weight, shift = self.weights()
+        return self.compute(rounded(x), rounded(weight), shift)
 
     def compute(self, x: Array, weight: Array, shift: Array | None) -> tuple[Array, float]:
         """As `expected`, with other weights."""

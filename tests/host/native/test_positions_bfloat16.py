@@ -50,23 +50,11 @@ def brain_set(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def rounded(x: np.ndarray) -> np.ndarray:
-    """Float32 rounded to bfloat16, ties to even."""
-    bits = x.view(np.uint32)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
-
-
-def expected(layer: Layer, x: np.ndarray) -> tuple[np.ndarray, float]:
-    """Float64 outputs of rounded factors, and the scale that errors are measured with."""
-    weight, shift = layer.weights()
-    return layer.compute(rounded(x), rounded(weight), shift)
-
-
 def check(layer: Layer, instruction_set: str, images: int = 3, **options: int) -> None:
     x = layer.inputs(images)
     actual, finite = layer.run(x, instruction_set, **options)
     bound = STORED_BOUND if layer.form == Form.PLAIN16 else SUM_BOUND
-    assert_close(actual, *_last(expected(layer, x), bound))
+    assert_close(actual, *_last(layer.expected_bfloat16(x), bound))
     assert finite.all()
 
 

@@ -12,7 +12,7 @@ from kernels.geometry import Geometry
 from kernels.native import library
 from kernels.native.network import Form
 from tests.cases.native import assert_close
-from tests.cases.native_positions import Array, Layer
+from tests.cases.native_positions import Layer
 
 # As in test_positions_bfloat16.
 SUM_BOUND = 1e-5
@@ -47,23 +47,13 @@ def amx() -> None:
         pytest.skip("this processor, or this build, has no amx")
 
 
-def rounded(x: Array) -> Array:
-    bits = x.view(np.uint32)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
-
-
-def expected(layer: Layer, x: Array) -> tuple[Array, float]:
-    weight, shift = layer.weights()
-    return layer.compute(rounded(x), rounded(weight), shift)
-
-
 @pytest.mark.parametrize("form", [Form.PLAIN, Form.PLAIN16, Form.PLANES], ids=lambda f: f.name)
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(name: str, form: Form) -> None:
     layer = replace(LAYERS[name], form=form)
     x = layer.inputs(2)
     actual, finite = layer.run(x, "amx", capacity=2, threads=2)
-    result, scale = expected(layer, x)
+    result, scale = layer.expected_bfloat16(x)
     result = np.moveaxis(result, -1, 1) if form == Form.PLANES else result
     assert_close(actual, result, STORED_BOUND if form == Form.PLAIN16 else SUM_BOUND, scale)
     assert finite.all()
@@ -111,7 +101,7 @@ def test_large_outputs(name: str, shift: int) -> None:
     out = memory[16 + shift : 16 + shift + size].reshape(shape)
     with layer.build("amx", threads=2, capacity=1) as network:
         finite = network.run(1, [x], [out])
-    result, scale = expected(layer, x)
+    result, scale = layer.expected_bfloat16(x)
     assert_close(out, result, SUM_BOUND, scale)
     assert finite.all()
     assert np.isnan(memory[: 16 + shift]).all()
