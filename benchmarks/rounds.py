@@ -11,6 +11,11 @@ Item = TypeVar("Item")
 
 # A sample lasts at least this long: shorter ones measure the timer and the scheduler.
 LEAST_SECONDS = 5e-3
+# A shorter call feels that the others have emptied the caches and sent its threads to sleep.
+_WARMED_SECONDS = 4 * LEAST_SECONDS
+# Calls of which the quickest says how many make a sample: any one may have been held up.
+_TRIALS = 5
+_TRIAL_SECONDS = 0.25
 # Runtimes let their threads spin for a while after a call; they shall not spin into the next one's.
 _PAUSE_SECONDS = 10e-3
 
@@ -37,19 +42,29 @@ def interleave(
 ) -> dict[str, tuple[float, ...]]:
     """Seconds of one call, by contestant and round; all of them were called before.
 
-    In each round a short call is made once without being timed, for the others have emptied the
-    caches and sent its threads to sleep; then as often as a sample needs.
+    In each round a short call is made once without being timed, then as often as a sample needs.
     """
-    counts = {name: repeats(seconds_of(run, 1, clock)) for name, run in runs.items()}
+    calls = {name: quickest(run, clock) for name, run in runs.items()}
+    counts = {name: repeats(one) for name, one in calls.items()}
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     names = list(runs)
     for number in range(rounds):
         for name in rotated(names, number):
             sleep(_PAUSE_SECONDS)
-            if counts[name] > 1:
+            if calls[name] < _WARMED_SECONDS:
                 runs[name]()
             seconds[name].append(seconds_of(runs[name], counts[name], clock))
     return {name: tuple(values) for name, values in seconds.items()}
+
+
+def quickest(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of an undisturbed call if it is a short one, of any call if not."""
+    least, begin = math.inf, clock()
+    for _ in range(_TRIALS):
+        least = min(least, seconds_of(run, 1, clock))
+        if clock() - begin > _TRIAL_SECONDS:
+            break
+    return least
 
 
 def seconds_of(

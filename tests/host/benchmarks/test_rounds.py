@@ -63,14 +63,35 @@ def test_rounds_go_over_all_contestants_in_turn() -> None:
 
 def test_a_short_call_is_warmed_and_its_time_is_that_of_one() -> None:
     clock = Clock()
-    short = LEAST_SECONDS / 4
+    short = LEAST_SECONDS / 3.5
     runs = {"short": clock.work("s", short), "long": clock.work("l", 1.0)}
     seconds = interleave(runs, 2, clock=clock, sleep=clock.sleep)
     assert seconds["short"] == pytest.approx((short, short))
     assert seconds["long"] == pytest.approx((1.0, 1.0))
-    # To count, then in each round one untimed and four timed.
-    assert clock.calls.count("s") == 1 + 2 * 5
+    # Trials, then in each round one untimed and four timed.
+    assert clock.calls.count("s") == 5 + 2 * 5
     assert clock.calls.count("l") == 1 + 2
+
+
+def test_a_call_that_fills_a_sample_is_warmed_too_while_it_is_short() -> None:
+    clock = Clock()
+    runs = {"w": clock.work("w", 1.5 * LEAST_SECONDS), "c": clock.work("c", 4.5 * LEAST_SECONDS)}
+    interleave(runs, 2, clock=clock, sleep=clock.sleep)
+    assert clock.calls.count("w") == 5 + 2 * 2
+    assert clock.calls.count("c") == 5 + 2
+
+
+def test_a_first_call_that_was_held_up_does_not_shorten_samples() -> None:
+    clock = Clock()
+    short, held_up = LEAST_SECONDS / 3.5, [0.1]
+
+    def run() -> None:
+        clock.calls.append("s")
+        clock.now += short + (held_up.pop() if held_up and len(clock.calls) == 1 else 0.0)
+
+    seconds = interleave({"s": run}, 2, clock=clock, sleep=clock.sleep)
+    assert seconds["s"] == pytest.approx((short, short))
+    assert clock.calls.count("s") == 5 + 2 * 5
 
 
 def test_noise_of_a_round_meets_all_alike() -> None:
