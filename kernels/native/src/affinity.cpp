@@ -1,31 +1,53 @@
 #include "affinity.h"
 
 #if defined(__linux__)
-#include <sched.h>
+#include <pthread.h>
 #endif
 
 namespace gk {
 
 #if defined(__linux__)
 
-void keep_to_processor(int worker, int workers) {
-  cpu_set_t usable;
-  // On machines with more processors than the set has room for, threads are left to the system.
-  if (sched_getaffinity(0, sizeof usable, &usable) || CPU_COUNT(&usable) != workers) return;
-  for (int processor = 0, skipped = 0; processor < CPU_SETSIZE; ++processor) {
-    if (!CPU_ISSET(processor, &usable) || skipped++ < worker) continue;
-    cpu_set_t own;
-    CPU_ZERO(&own);
-    CPU_SET(processor, &own);
-    // No more than a wish: where it is refused, the thread runs where it may.
-    sched_setaffinity(0, sizeof own, &own);
-    return;
+namespace {
+
+cpu_set_t just(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  return set;
+}
+
+}  // namespace
+
+// Where a wish is refused, a thread runs where it may.
+
+Seats::Taken::Taken(Seats& seats, std::vector<std::thread>& helpers) {
+  if (sched_getaffinity(0, sizeof usable_, &usable_)) return;
+  if (CPU_COUNT(&usable_) != static_cast<int>(helpers.size()) + 1) return;
+  const int caller = sched_getcpu();
+  if (caller < 0 || caller >= CPU_SETSIZE || !CPU_ISSET(caller, &usable_)) return;
+  if (caller != seats.caller_ || !CPU_EQUAL(&usable_, &seats.usable_)) {
+    int processor = 0;
+    for (std::thread& helper : helpers) {
+      while (!CPU_ISSET(processor, &usable_) || processor == caller) ++processor;
+      const cpu_set_t own = just(processor++);
+      pthread_setaffinity_np(helper.native_handle(), sizeof own, &own);
+    }
+    seats.caller_ = caller;
+    seats.usable_ = usable_;
   }
+  const cpu_set_t own = just(caller);
+  kept_ = sched_setaffinity(0, sizeof own, &own) == 0;
+}
+
+Seats::Taken::~Taken() {
+  if (kept_) sched_setaffinity(0, sizeof usable_, &usable_);
 }
 
 #else
 
-void keep_to_processor(int, int) {}
+Seats::Taken::Taken(Seats&, std::vector<std::thread>&) {}
+Seats::Taken::~Taken() {}
 
 #endif
 

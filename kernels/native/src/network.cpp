@@ -40,7 +40,7 @@ Network::Network(const gk_options& options)
       arena_bytes_(options.arena_bytes),
       parallel_(options.parallel),
       context_(options.context),
-      pool_(options.threads, team_ ? Caller::kWorks : Caller::kSleeps) {
+      pool_(options.threads) {
   if (capacity_ < 1 || capacity_ > kMostCapacity) {
     throw std::invalid_argument("capacity must be 1 .. " + std::to_string(kMostCapacity));
   }

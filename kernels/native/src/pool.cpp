@@ -15,30 +15,25 @@
 namespace gk {
 namespace {
 
-// How long one of a team looks out for the next job, and for the others, before it sleeps; and one
-// that has a processor to itself, which would keep the caller from it.
+// How long a worker looks out for the next job, and for the others, before it sleeps.
 constexpr std::chrono::microseconds kBetweenJobs{100};
 constexpr std::chrono::microseconds kAtMeetings{200};
-constexpr std::chrono::microseconds kApart{0};
 constexpr int kClosed = 1 << 20;
 
 }  // namespace
 
 struct Pool::Crew {
   ~Crew();
-  void start(int size, Caller caller);
-  // Until `job` is done by those who came.
-  void await();
+  void start(int size);
   void call(const std::function<void(int)>& job, int worker) noexcept;
 
   std::mutex running;
   std::vector<std::thread> threads;
+  Seats seats;
   Event begun;
   Event ended;
   // Workers in the job, and whether more may come.
   std::atomic<int> inside{kClosed};
-  // Whether one of the threads has done the job.
-  std::atomic<bool> served{false};
   std::atomic<bool> stopping{false};
   const std::function<void(int)>* job = nullptr;
   std::mutex failing;
@@ -51,33 +46,20 @@ Pool::Crew::~Crew() {
   for (std::thread& thread : threads) thread.join();
 }
 
-void Pool::Crew::start(int size, Caller caller) {
-  const int first = caller == Caller::kWorks ? 1 : 0;
-  threads.reserve(size - first);
-  while (static_cast<int>(threads.size()) < size - first) {
-    const int worker = static_cast<int>(threads.size()) + first;
-    threads.emplace_back([this, worker, size, caller, seen = begun.count()]() mutable {
-      if (caller == Caller::kSleeps) keep_to_processor(worker, size);
+void Pool::Crew::start(int size) {
+  threads.reserve(size - 1);
+  while (static_cast<int>(threads.size()) < size - 1) {
+    const int worker = static_cast<int>(threads.size()) + 1;
+    threads.emplace_back([this, worker, seen = begun.count()]() mutable {
       for (;;) {
-        begun.wait(seen, caller == Caller::kWorks ? kBetweenJobs : kApart);
+        begun.wait(seen, kBetweenJobs);
         if (stopping) return;
         seen = begun.count();
-        if (inside.fetch_add(1) < kClosed) {
-          call(*job, worker);
-          served = true;
-        }
+        if (inside.fetch_add(1) < kClosed) call(*job, worker);
         // The last to go.
         if ((inside.fetch_sub(1) & ~kClosed) == 1) ended.advance();
       }
     });
-  }
-}
-
-void Pool::Crew::await() {
-  for (;;) {
-    const uint32_t seen = ended.count();
-    if (served && inside == 0) return;
-    ended.wait(seen, kApart);
   }
 }
 
@@ -90,7 +72,7 @@ void Pool::Crew::call(const std::function<void(int)>& called, int worker) noexce
   }
 }
 
-Pool::Pool(int size, Caller caller) : size_(size), caller_(caller) {
+Pool::Pool(int size) : size_(size) {
   if (size < 1 || size > kMostThreads) {
     throw std::invalid_argument("threads must be 1 .. " + std::to_string(kMostThreads));
   }
@@ -129,16 +111,12 @@ std::unique_lock<std::mutex> Pool::lock() { return std::unique_lock<std::mutex>(
 void Pool::run(const std::function<void(int)>& job) {
   if (size_ == 1) return job(0);
   Crew& crew = this->crew();
-  crew.start(size_, caller_);
+  crew.start(size_);
+  const Seats::Taken taken(crew.seats, crew.threads);
   crew.job = &job;
-  crew.served = false;
   crew.inside -= kClosed;
   crew.begun.advance();
-  if (caller_ == Caller::kWorks) {
-    crew.call(job, 0);
-  } else {
-    crew.await();
-  }
+  crew.call(job, 0);
   // Who has not come by now is not waited for.
   crew.inside += kClosed;
   for (;;) {

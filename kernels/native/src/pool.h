@@ -14,18 +14,12 @@
 
 namespace gk {
 
-// Who does the job beside the threads of a pool.
-enum class Caller {
-  kWorks,   // as worker 0: no time is lost with waking
-  kSleeps,  // and leaves its processor to a thread that is kept there
-};
-
 // A fixed number of workers. Threads start with the first job. A forked child has none of its
 // parent's threads, and locks may stand as other threads held them: so there everything is made
 // anew.
 class Pool {
  public:
-  Pool(int size, Caller caller);
+  explicit Pool(int size);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -33,8 +27,8 @@ class Pool {
   int size() const { return size_; }
   // To be held while run is called: one caller at a time.
   std::unique_lock<std::mutex> lock();
-  // Calls job(worker) on a worker, and on every other that comes before all who came are done with
-  // it; then returns. A caller that works is the first. Throws what a worker threw first.
+  // Calls job(0) on the calling thread, and job(worker) on every other that comes before all who came
+  // are done with it; then returns. Throws what a worker threw first.
   void run(const std::function<void(int)>& job);
 
  private:
@@ -43,7 +37,6 @@ class Pool {
   Crew& crew();
 
   const int size_;
-  const Caller caller_;
   // this_process() whose crew it is; negative while that process makes it.
   std::atomic<int64_t> owner_{0};
   std::unique_ptr<Crew> crew_;

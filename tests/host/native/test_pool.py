@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -101,28 +100,53 @@ def test_networks_run_at_once(best_set: str) -> None:
 
 @pytest.mark.skipif(not TASKS.exists(), reason="there is no /proc to list threads")
 @pytest.mark.parametrize("team", [True, False], ids=["team", "micro_batches"])
-def test_workers_of_all_processors_keep_to_one_each(team: bool, best_set: str) -> None:
+def test_workers_of_all_processors_have_one_each(team: bool, best_set: str) -> None:
     usable = os.sched_getaffinity(0)
     if len(usable) == 1:
         pytest.skip("with one processor there is nothing to share out")
-    alone = [{processor} for processor in sorted(usable)]
 
-    def keep_to(expected: list[set[int]]) -> bool:
+    def workers(threads: int, caller: set[int]) -> list[set[int]]:
         before = set(TASKS.iterdir())
-        with LAYER.build(best_set, threads=len(usable), team=team) as network:
-            # A thread settles when it first runs, which need not be in the first job.
-            for _ in range(500):
+        with LAYER.build(best_set, threads=threads, team=team) as network:
+            os.sched_setaffinity(0, caller)
+            once(network, LAYER.inputs(64))
+            assert os.sched_getaffinity(0) == caller
+            new = [int(task.name) for task in set(TASKS.iterdir()) - before]
+            return list(map(os.sched_getaffinity, new))
+
+    try:
+        # The calling thread has the processor that it is on, and may go where it could before.
+        found = workers(len(usable), usable)
+        assert [len(each) for each in found] == [1] * (len(usable) - 1)
+        taken = set().union(*found)
+        assert len(taken) == len(usable) - 1
+        assert taken < usable
+        # More workers than processors of the caller, or fewer, run where they may.
+        one = {min(usable)}
+        assert workers(2, one) == [one]
+        assert workers(len(usable) + 1, usable) == [usable] * len(usable)
+    finally:
+        os.sched_setaffinity(0, usable)
+
+
+@pytest.mark.skipif(not TASKS.exists(), reason="there is no /proc to list threads")
+def test_workers_leave_the_processor_that_the_caller_comes_to(best_set: str) -> None:
+    usable = os.sched_getaffinity(0)
+    if len(usable) == 1:
+        pytest.skip("with one processor there is nothing to share out")
+    before = set(TASKS.iterdir())
+    with LAYER.build(best_set, threads=len(usable), team=True) as network:
+        try:
+            for caller in sorted(usable):
+                # There for now, with the others open again.
+                os.sched_setaffinity(0, {caller})
+                os.sched_setaffinity(0, usable)
                 once(network, LAYER.inputs(64))
                 new = [int(task.name) for task in set(TASKS.iterdir()) - before]
-                found = sorted(map(os.sched_getaffinity, new), key=min)
-                if found == expected:
-                    return True
-                time.sleep(0.01)
-        return False
-
-    # The caller of a team works too, wherever it runs: so its team is not kept anywhere.
-    assert keep_to([usable] * (len(usable) - 1) if team else alone)
-    assert os.sched_getaffinity(0) == usable
+                found = list(map(os.sched_getaffinity, new))
+                assert len(set().union(*found)) == len(usable) - 1
+        finally:
+            os.sched_setaffinity(0, usable)
 
 
 @pytest.mark.parametrize("team", [True, False], ids=["team", "micro_batches"])
