@@ -201,11 +201,18 @@ class Engine:
         return None if plan is None else plan.batch(start, n)
 
     def decode(
-        self, z: ArrayLike, labels: Labels = None, *, start: int = 0, output: Output = "float32"
+        self,
+        z: ArrayLike,
+        labels: Labels = None,
+        *,
+        seed: int = 0,
+        start: int = 0,
+        output: Output = "float32",
     ) -> Any:
         """Samples of the caller's own latents [n, *latent shape]: [n, ...] as `generate` gives.
 
-        Conditional models need labels. Row i is computed as sample start + i is, so that
+        Conditional models need labels. Row i is computed as sample start + i is, with the noise
+        that this sample of the seed has in noise layers, so that
         `decode(latents(n, start=k), labels(n, start=k), start=k)` is `generate(n, start=k)`, bit
         for bit. Raises OptionError for a wrong shape, NaN or missing labels.
         """
@@ -214,13 +221,14 @@ class Engine:
         require_labels(labels, self.spec.classes, self.spec.name)
         n = len(latents)
         _, start = inputs.sample_range(max(n, 1), start)
+        seed = inputs.seed(seed)
         plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
         shape, dtype = sample_array(self.spec, form)
         with shortage(self.batch_size):
             out = None if form == "torch" else empty_aligned((n, *shape), dtype)
             parts = (
                 self._runner.decode(
-                    padded(latents, batch.first - start, batch.size), plan, batch, form, rows
+                    padded(latents, batch.first - start, batch.size), plan, batch, form, rows, seed
                 )
                 for batch, rows in self._work(start, n, out)
             )
@@ -367,7 +375,7 @@ class Engine:
         with shortage(self.batch_size):
             for batch, rows in self._work(start, n, out):
                 z = self._draw(seed, batch.first, batch.size, truncation)
-                yield self._runner.decode(z, plan, batch, output, rows)
+                yield self._runner.decode(z, plan, batch, output, rows, seed)
 
     def _work(
         self, start: int, n: int, out: NDArray[Any] | None

@@ -17,6 +17,10 @@ def explained(engine: Engine, version: str, reason: str) -> str:
         + (", spec inferred from the tensors" if spec.inferred else ""),
         f"artifact   {engine.artifact.path}",
         f"latent     {list(spec.latent.shape)} {spec.latent.distribution}",
+        *(
+            f"noise      {noise.name} {list(noise.shape)} {noise.distribution}"
+            for noise in spec.noise
+        ),
         f"output     {list(spec.output.shape)} {spec.output.layout} in "
         f"[{spec.output.range[0]:g}, {spec.output.range[1]:g}]",
         f"backend    {engine.backend} {version}: {reason}",

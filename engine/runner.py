@@ -15,6 +15,7 @@ from engine.finite import check_finite, check_rows
 from engine.grid import GridBatch
 from engine.images import to_uint8
 from engine.labels import LabelPlan
+from engine.latents import Kind, draw
 
 Output = Literal["uint8", "float32", "torch"]
 Progress = Callable[[int, int], None]
@@ -81,16 +82,21 @@ class Runner:
         batch: GridBatch,
         output: Output,
         out: NDArray[Any] | None = None,
+        seed: int = 0,
     ) -> Any:
         """The wanted rows of one batch, as `span` gives it, of latents [size, *latent shape].
 
         out: the array [wanted, ...] to fill and give back, of numpy outputs.
+        seed: of the noise that the network takes beside its latent.
         Raises NumericalError if they hold NaN or infinity.
         """
         feed: dict[str, NDArray[Any]] = {self._spec.latent.name: z}
         name = self._spec.output.name
         if plan is not None and self._spec.condition is not None:
             feed[self._spec.condition.name] = plan.batch(batch.first, batch.size)
+        for index, noise in enumerate(self._spec.noise):
+            drawn = draw(noise, seed, batch.first, batch.size, kind=Kind.NOISE_LAYER, index=index)
+            feed[noise.name] = drawn
         result = self._run("decoder", feed, output == "uint8", out)
         values: Any
         if output == "torch":
@@ -135,7 +141,7 @@ class Runner:
         if self._closed:
             raise OptionError(f"the engine of {self._spec.name!r} is closed; make a new one")
         can = self._backend.capabilities
-        fused = images and can.fused_uint8
+        fused = images and self._backend.makes_images
         given: dict[str, Any] = {}
         # Floats that are images only later cannot lie where the images shall.
         if can.fills_out and out is not None and out.flags.c_contiguous and fused == images:

@@ -15,13 +15,11 @@ def check_supported(path: Path, spec: GeneratorSpec, batch_size: int) -> None:
 
     path: of the artifact, for the message.
     """
-    extra = [noise.name for noise in spec.noise]
     if spec.condition is not None and spec.condition.kind == "tensor":
-        extra.append(spec.condition.name)
-    if extra:
         raise ArtifactError(
-            f"{path}: asks for the further inputs {', '.join(extra)}, which engines cannot feed "
+            f"{path}: asks for the further input {spec.condition.name}, which engines cannot feed "
             "yet; export it with the latent and the class alone"
         )
-    elements = spec.latent.size + math.prod(spec.output.shape)
+    noise = sum(item.size for item in (spec.latent, *spec.noise))
+    elements = noise + math.prod(spec.output.shape)
     check_fits(f"batch_size={batch_size}", batch_size * elements * 4, "choose a smaller one")

@@ -9,7 +9,7 @@ import click
 from engine.core.artifacts import open_artifact
 from engine.core.errors import OptionError
 from engine.core.options import LoadOptions
-from export.choices import PRECISIONS, Precision
+from export.choices import WEIGHT_PRECISIONS, WeightPrecision
 from export.command import load_options, require, user_errors
 from export.report import assumed_lines
 
@@ -18,9 +18,11 @@ from export.report import assumed_lines
 @click.argument("model", metavar="CKPT|MODEL.onnx", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="default: beside the model")
 @load_options
-@click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
+@click.option(
+    "--precision", type=click.Choice(WEIGHT_PRECISIONS), default="fp32", show_default=True
+)
 @user_errors
-def main(model: Path, out: Path | None, options: LoadOptions, precision: Precision) -> None:
+def main(model: Path, out: Path | None, options: LoadOptions, precision: WeightPrecision) -> None:
     """Pack a generator into one .gen file that is sampled without PyTorch and ONNX."""
     out = out or model.with_suffix(".gen")
     if out.suffix != ".gen":

@@ -6,6 +6,7 @@ encoder: images float32 [batch, C, H, W] (, labels int64 [batch]) -> mean, logva
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,18 +15,20 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.errors import ExportError, OptionError
-from engine.core.spec import SPEC_KEY, GeneratorSpec
+from engine.core.spec import PRECISION_KEY, SPEC_KEY, GeneratorSpec
 from engine.core.version import __version__
 from engine.models.chain import NAME as CHAIN
 from engine.models.infer import first_line, probe
 from engine.models.loaded import LoadedGenerator
-from engine.models.onnx_file import ARCH_KEY, ENTRY_POINT_KEY, PRECISION_KEY
+from engine.models.onnx_file import ARCH_KEY, ENTRY_POINT_KEY
 from engine.models.registry import names
 from export.choices import DEFAULT_OPSET, OPSETS
 from export.quiet import quiet
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+    from export.precision import Lowered
 
 _TRACED_BATCH = 2
 _BATCH = "batch"
@@ -53,7 +56,7 @@ def to_onnx(
                 dynamo=True,
                 input_names=input_names(spec, entry_point),
                 output_names=output_names(spec, entry_point),
-                dynamic_shapes=tuple({0: batch} for _ in inputs),
+                dynamic_shapes=dynamic_shapes(module, [{0: batch} for _ in inputs]),
                 opset_version=opset,
                 verbose=False,
             )
@@ -81,7 +84,8 @@ def example_inputs(
     spec: GeneratorSpec, entry_point: str, count: int, start: int = 0
 ) -> tuple[Tensor, ...]:
     """Inputs of samples start .. start + count of an entry point, the same in every process."""
-    inputs = probe(spec.latent, len(spec.classes), count, start)
+    noise = spec.noise if entry_point == "decoder" else ()
+    inputs = probe(spec.latent, len(spec.classes), count, start, noise)
     if entry_point == "decoder":
         return inputs
     low, high = spec.output.range
@@ -90,10 +94,22 @@ def example_inputs(
     return (images, *inputs[1:])
 
 
+def dynamic_shapes(module: nn.Module, shapes: list[dict[int, Any]]) -> tuple[Any, ...]:
+    """As forward takes its inputs: `*rest` is one argument, a tuple."""
+    named = [
+        parameter
+        for parameter in inspect.signature(module.forward).parameters.values()
+        if parameter.kind is not parameter.VAR_POSITIONAL
+    ]
+    rest = shapes[len(named) :]
+    return (*shapes[: len(named)], tuple(rest)) if rest else tuple(shapes)
+
+
 def input_names(spec: GeneratorSpec, entry_point: str) -> list[str]:
     """Names of the graph's inputs."""
     first = spec.latent.name if entry_point == "decoder" else "images"
-    return [first] + ([spec.condition.name] if spec.condition else [])
+    names = [first] + ([spec.condition.name] if spec.condition else [])
+    return names + [item.name for item in spec.noise if entry_point == "decoder"]
 
 
 def output_names(spec: GeneratorSpec, entry_point: str) -> list[str]:
@@ -107,17 +123,28 @@ def strip(model: ModelProto) -> None:
     del model.metadata_props[:]
 
 
-def describe(model: ModelProto, loaded: LoadedGenerator, entry_point: str, precision: str) -> None:
-    """Write into the model's metadata what it is and how it is built."""
+def describe(
+    model: ModelProto,
+    loaded: LoadedGenerator,
+    entry_point: str,
+    precision: str,
+    lowered: Lowered | None = None,
+    *,
+    images: bool = False,
+) -> None:
+    """Write into the model's metadata what it is, how it is built, and what was measured."""
     model.producer_name = "generator-engine"
     model.producer_version = __version__
     model.graph.name = entry_point
+    spec = loaded.spec.replace(precisions=() if lowered is None else lowered.layers)
     entries = {
-        SPEC_KEY: loaded.spec.to_json(),
+        SPEC_KEY: spec.to_json(),
         ENTRY_POINT_KEY: entry_point,
-        PRECISION_KEY: precision,
+        PRECISION_KEY: precision if lowered is None else lowered.precision,
     }
-    if loaded.arch == CHAIN or loaded.arch in names():
+    # PyTorch can rebuild a network of float32 numbers alone.
+    plain = lowered is None and not images
+    if plain and (loaded.arch == CHAIN or loaded.arch in names()):
         entries[ARCH_KEY] = arch_json(loaded.arch, loaded.arch_args)
     for key, value in entries.items():
         model.metadata_props.add(key=key, value=value)

@@ -8,7 +8,14 @@ import click
 
 from engine.core.errors import OptionError
 from engine.core.options import LoadOptions
-from export.choices import DEFAULT_OPSET, PRECISIONS, Precision
+from export.choices import (
+    BF16_OPSET,
+    DEFAULT_OPSET,
+    ONNX_OUTPUTS,
+    PRECISIONS,
+    OnnxOutput,
+    Precision,
+)
 from export.command import load_options, require, user_errors
 
 
@@ -16,11 +23,29 @@ from export.command import load_options, require, user_errors
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="default: beside the checkpoint")
 @load_options
-@click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
-@click.option("--opset", type=int, default=DEFAULT_OPSET, show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="fp32",
+    show_default=True,
+    help="auto: fp16 in the layers where images stay within the budget.",
+)
+@click.option(
+    "--output",
+    type=click.Choice(ONNX_OUTPUTS),
+    default="float32",
+    show_default=True,
+    help="uint8: the graph gives images [batch, H, W, C].",
+)
+@click.option("--opset", type=int, help=f"default: {DEFAULT_OPSET}, for bf16 {BF16_OPSET}")
 @user_errors
 def main(
-    checkpoint: Path, out: Path | None, options: LoadOptions, precision: Precision, opset: int
+    checkpoint: Path,
+    out: Path | None,
+    options: LoadOptions,
+    precision: Precision,
+    output: OnnxOutput,
+    opset: int | None,
 ) -> None:
     """Export the generator in CHECKPOINT to ONNX, checked against PyTorch."""
     out = out or checkpoint.with_suffix(".onnx")
@@ -32,7 +57,7 @@ def main(
     from engine.models.load import load_generator
     from export.convert import export_onnx
 
-    report = export_onnx(load_generator(checkpoint, options), out, precision, opset)
+    report = export_onnx(load_generator(checkpoint, options), out, precision, opset, output)
     for line in report.lines():
         click.echo(line)
 

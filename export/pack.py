@@ -18,7 +18,7 @@ from engine.core.files import sha256
 from engine.core.version import __version__
 from engine.program import gen
 from engine.program.gen import Gen
-from export.choices import PRECISIONS, Precision
+from export.choices import WEIGHT_PRECISIONS, WeightPrecision
 from export.gen_parity import TOLERANCE, graph_error, moved
 from export.round_program import round_weights
 from export.source import as_onnx
@@ -55,15 +55,19 @@ class GenReport:
         return lines
 
 
-def export_gen(artifact: Artifact, out: str | Path, precision: Precision = "fp32") -> GenReport:
+def export_gen(
+    artifact: Artifact, out: str | Path, precision: WeightPrecision = "fp32"
+) -> GenReport:
     """Write OUT.gen with all entry points; the same source gives the same bytes.
 
     Raises ExportError for what a Program cannot express, naming the node, or for Programs that
     differ from their graphs; ArtifactError for a spec that is another graph's; NumericalError,
     OutputError.
     """
-    if precision not in PRECISIONS:
-        raise OptionError(f"precision={precision!r} is unknown; known are {', '.join(PRECISIONS)}")
+    if precision not in WEIGHT_PRECISIONS:
+        raise OptionError(
+            f"precision={precision!r} is unknown; known are {', '.join(WEIGHT_PRECISIONS)}"
+        )
     out = Path(out)
     with tempfile.TemporaryDirectory(prefix="generator-engine-") as folder:
         source = as_onnx(artifact, Path(folder))
@@ -80,7 +84,7 @@ def export_gen(artifact: Artifact, out: str | Path, precision: Precision = "fp32
     return GenReport(out, made, out.stat().st_size, errors, rounding, source.notes)
 
 
-def _provenance(artifact: Artifact, precision: Precision) -> gen.Source:
+def _provenance(artifact: Artifact, precision: WeightPrecision) -> gen.Source:
     tools = {"generator-engine": __version__}
     tools |= {name: installed_version(name) for name in ("numpy", "onnx", "onnx-ir")}
     if artifact.kind == "checkpoint":

@@ -38,7 +38,7 @@ def check_module(module: nn.Module, spec: GeneratorSpec, entry_point: str) -> No
     if spec.classes:
         # Few samples need not meet the last class, where a table that is too small would show.
         labels = torch.full_like(inputs[1], len(spec.classes) - 1)
-        run_module(module, (inputs[0], labels))
+        run_module(module, (inputs[0], labels, *inputs[2:]))
     if any(not np.isfinite(array).all() for array in together):
         raise NumericalError(
             f"{spec.name}: the {entry_point} gives NaN or infinity for standard inputs; "

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.backends._cuda import no_gpu_reason
-from engine.backends._tensorrt import collecting_logger, errors, flavours, import_flavour
-from engine.core.errors import BackendUnavailableError, ExportError, OptionError
-from export.plan_options import PORTABLE, BatchProfile, BuildOptions
-
-_MIB = 1 << 20
-_ENTERPRISE = "tensorrt"
+from engine.backends._tensorrt import collecting_logger, errors, import_flavour
+from engine.core.errors import BackendUnavailableError, ExportError
+from export import builders
+from export.builders import Advance
+from export.command import require
+from export.limits import refuse_bf16_deconvolutions, without_strided_dilation
+from export.plan_options import BatchProfile, BuildOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A serialised engine and what must be known to load it."""
+    """A serialised engine, what must be known to load it, and what its builder said."""
 
     data: bytes
     builder: str
@@ -41,37 +41,26 @@ class Plan:
     targets: tuple[str, ...]
     precision: str
     tensors: tuple[Tensor, ...]
+    log: str = ""
 
 
-def choose_builder() -> str:
-    """TensorRT where it is installed and there is a GPU, else TensorRT-RTX.
+def build_plan(
+    model: Path,
+    options: BuildOptions,
+    builder: str | None = None,
+    advance: Advance | None = None,
+) -> Plan:
+    """Parse an ONNX file and build it. Raises ExportError with what the builder said.
 
-    Raises BackendUnavailableError if neither can build here.
+    advance: told of the builder's progress, from its threads.
     """
-    installed = flavours()
-    no_gpu = no_gpu_reason()
-    if _ENTERPRISE in installed and no_gpu is None:
-        return _ENTERPRISE
-    if "tensorrt-rtx" in installed:
-        return "tensorrt-rtx"
-    if _ENTERPRISE in installed:
-        raise BackendUnavailableError(
-            f"TensorRT builds plans on a GPU only, and {no_gpu}; TensorRT-RTX builds anywhere: "
-            "pip install 'generator-engine[rtx]'"
-        )
-    raise BackendUnavailableError(
-        "no TensorRT is installed; pip install 'generator-engine[rtx]' (builds without a GPU) "
-        "or 'generator-engine[cuda]'"
-    )
-
-
-def build_plan(model: Path, options: BuildOptions, builder: str | None = None) -> Plan:
-    """Parse an ONNX file and build it. Raises ExportError with what the builder said."""
-    flavour = builder or choose_builder()
+    flavour = builder or builders.choose_builder()
+    builders.check(options, flavour)
+    data, changed = _readable(model, flavour)
     trt = import_flavour(flavour)
     logger = collecting_logger(flavour)
     logger.take()
-    with _quiet_process():
+    with _quiet_process(), logger.everything():
         try:
             maker = trt.Builder(logger)
         # The binding's way of saying that the native factory gave null.
@@ -79,55 +68,52 @@ def build_plan(model: Path, options: BuildOptions, builder: str | None = None) -
             raise BackendUnavailableError(f"{flavour} does not start: {errors(logger)}") from error
         flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
         network = maker.create_network(flags)
-        # Weights are held by reference: the parser must outlive the build.
+        # Weights are held by reference: the parser and the bytes must outlive the build.
         parser = trt.OnnxParser(network, logger)
-        if not parser.parse_from_file(str(model)):
+        if not parser.parse(data, path=str(model)):
             raise ExportError(f"{model}: {flavour} cannot read this graph: {_parse_errors(parser)}")
         config = maker.create_builder_config()
-        _configure(trt, config, options, flavour)
+        builders.configure(trt, config, options, flavour)
+        if options.timing_cache is not None:
+            builders.load_timing_cache(config, options.timing_cache)
+        if advance is not None:
+            monitor = builders.progress_monitor(trt, advance)
+            config.progress_monitor = monitor
         _add_profile(maker, config, network, options.batch, model)
         serialised = maker.build_serialized_network(network, config)
-    if serialised is None:
-        raise ExportError(f"{model}: {flavour} cannot build a plan: {errors(logger)}")
+        if serialised is None:
+            raise ExportError(f"{model}: {flavour} cannot build a plan: {errors(logger)}")
+        if options.timing_cache is not None:
+            builders.save_timing_cache(config, options.timing_cache)
+    log = [f"kernel of {name} spread: stride and dilation above one" for name in changed]
     return Plan(
         data=bytes(serialised),
         builder=flavour,
         builder_version=trt.__version__,
-        targets=options.targets or ((PORTABLE,) if flavour != _ENTERPRISE else ("this GPU",)),
+        targets=builders.built_for(options, flavour),
         precision=_precision(trt, network),
         tensors=_tensors(network),
+        log="".join(f"{line}\n" for line in [*log, *(text for _, text in logger.take())]),
     )
 
 
-def _configure(trt: Any, config: Any, options: BuildOptions, flavour: str) -> None:
-    # TF32 keeps 10 bits of the mantissa: not the fp32 that parity was checked in.
-    config.clear_flag(trt.BuilderFlag.TF32)
-    if options.workspace_mib is not None:
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib * _MIB)
-    named = [target for target in options.targets if target != PORTABLE]
-    if flavour == _ENTERPRISE:
-        if named:
-            raise OptionError(
-                f"TensorRT builds for the GPU at hand, not for {', '.join(named)}; leave --target "
-                f"out, or give --target {PORTABLE}"
-            )
-        if options.targets:
-            config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
-        return
-    known = {
-        name.lower(): member
-        for name, member in trt.ComputeCapability.__members__.items()
-        if name.startswith("SM")
-    }
-    for target in named:
-        if target not in known:
-            raise OptionError(
-                f"TensorRT-RTX {trt.__version__} does not build for {target}; known are "
-                f"{', '.join(known)} and {PORTABLE}"
-            )
-    config.num_compute_capabilities = len(named)
-    for index, target in enumerate(named):
-        config.set_compute_capability(known[target], index)
+def _readable(model: Path, flavour: str) -> tuple[bytes, tuple[str, ...]]:
+    """The graph as TensorRT can build it, and the nodes that were changed for that."""
+    require("onnx", extra="onnx")
+    import onnx
+
+    try:
+        proto = onnx.load(model)
+    # protobuf's DecodeError derives from Exception alone; importing it would bind us to protobuf.
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise ExportError(
+            f"{model}: not a readable ONNX file: {reason[0] if reason else type(error).__name__}"
+        ) from error
+    if flavour == builders.RTX:
+        refuse_bf16_deconvolutions(proto)
+    changed = without_strided_dilation(proto)
+    return (proto.SerializeToString() if changed else model.read_bytes()), changed
 
 
 def _add_profile(maker: Any, config: Any, network: Any, batch: BatchProfile, model: Path) -> None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from engine.core.errors import OptionError
+from export.choices import OnnxOutput, Precision
 
 PORTABLE = "portable"
+# "refit": they can be exchanged later; "stripped": they are left out, and put in on the machine.
+Weights = Literal["fixed", "refit", "stripped"]
+WEIGHTS: tuple[Weights, ...] = ("fixed", "refit", "stripped")
 # Nine digits: TensorRT counts in 32 bits.
 _SIZE = re.compile("[0-9]{1,9}")
 
@@ -39,11 +45,20 @@ class BatchProfile:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """targets: names as sm89, () for the builder's default; workspace_mib: None for no limit."""
+    """targets: names as sm89, () for the builder's default; workspace_mib: None for no limit.
+
+    precision, output: of the graph that is made of a checkpoint (`export.convert.export_onnx`).
+    weights: whether the plan holds them for good. timing_cache: a file in which measurements of
+    kernels are kept from build to build.
+    """
 
     batch: BatchProfile = BatchProfile()
     targets: tuple[str, ...] = ()
     workspace_mib: int | None = None
+    weights: Weights = "fixed"
+    timing_cache: Path | None = None
+    precision: Precision = "fp32"
+    output: OnnxOutput = "float32"
 
 
 def parse_targets(text: str | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
     from engine.models.loaded import LoadedGenerator
+    from export.precision import Lowered
 
 # How the line begins that tells how the assumptions fared.
 _CHECKED = "checked: "
@@ -28,10 +29,20 @@ class GraphReport:
     size_bytes: int
     error: float
     batch_norms: int
+    lowered: Lowered | None = None
+    not_run: str = ""
 
     @classmethod
-    def of(cls, entry_point: str, path: Path, model: ModelProto, error: float) -> GraphReport:
-        """Read a graph off its protobuf."""
+    def of(
+        cls,
+        entry_point: str,
+        path: Path,
+        model: ModelProto,
+        error: float,
+        lowered: Lowered | None = None,
+        not_run: str = "",
+    ) -> GraphReport:
+        """Read a graph off its protobuf; not_run: why its finished form was not run here."""
         return cls(
             entry_point=entry_point,
             path=path,
@@ -41,6 +52,8 @@ class GraphReport:
             size_bytes=model.ByteSize(),
             error=error,
             batch_norms=sum(node.op_type == "BatchNormalization" for node in model.graph.node),
+            lowered=lowered,
+            not_run=not_run,
         )
 
 
@@ -67,6 +80,10 @@ class ExportReport:
                 f"parity    max error {graph.error:.1e} against PyTorch, batches 1 and 5 "
                 f"(limit {self.tolerance:.0e})",
             ]
+            if graph.lowered is not None:
+                lines += graph.lowered.lines()
+            if graph.not_run:
+                lines.append(f"note      its cost was emulated, for {graph.not_run}")
             if graph.batch_norms:
                 lines.append(f"note      {graph.batch_norms} batch norms could not be folded")
         if self.rounding is not None:
@@ -81,6 +98,7 @@ def _tensor(value: ValueInfoProto) -> str:
     from onnx import TensorProto
 
     names: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.INT64: "int64"}
+    names[TensorProto.UINT8] = "uint8"
     tensor = value.type.tensor_type
     sizes = ", ".join(dim.dim_param or str(dim.dim_value) for dim in tensor.shape.dim)
     return f"{value.name} {names.get(tensor.elem_type, 'tensor')} [{sizes}]"

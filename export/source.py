@@ -8,8 +8,9 @@ from pathlib import Path
 
 from engine.backends._spec import read_spec
 from engine.core.artifacts import Artifact, encoder_path
-from engine.core.errors import ArtifactError
+from engine.core.errors import ArtifactError, OptionError
 from engine.core.spec import GeneratorSpec
+from export.choices import OnnxOutput, Precision
 from export.command import require
 
 
@@ -22,20 +23,33 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def as_onnx(artifact: Artifact, folder: Path) -> Source:
+def as_onnx(
+    artifact: Artifact,
+    folder: Path,
+    precision: Precision = "fp32",
+    output: OnnxOutput = "float32",
+) -> Source:
     """The graphs of a checkpoint or ONNX file; those of a checkpoint are written into `folder`.
 
-    Raises ArtifactError for other kinds of file, and what `export_onnx` raises.
+    precision, output: of a checkpoint's graphs. Raises ArtifactError for other kinds of file,
+    OptionError for an ONNX file that is to be another, and what `export_onnx` raises.
     """
-    model, spec, notes = _model(artifact, folder)
+    model, spec, notes = _model(artifact, folder, precision, output)
     graphs = {"decoder": model}
     if "encoder" in spec.entry_points and encoder_path(model).is_file():
         graphs["encoder"] = encoder_path(model)
     return Source(graphs, spec.replace(entry_points=tuple(graphs)), notes)
 
 
-def _model(artifact: Artifact, folder: Path) -> tuple[Path, GeneratorSpec, tuple[str, ...]]:
+def _model(
+    artifact: Artifact, folder: Path, precision: Precision, output: OnnxOutput
+) -> tuple[Path, GeneratorSpec, tuple[str, ...]]:
     if artifact.kind == "onnx":
+        if (precision, output) != ("fp32", "float32"):
+            raise OptionError(
+                f"{artifact.path}: an ONNX file has its precision and output already; give them "
+                "when it is exported (python -m export.onnx), or build from the checkpoint"
+            )
         return artifact.path, read_spec(artifact), ()
     if artifact.kind != "checkpoint":
         raise ArtifactError(f"{artifact.path}: give a checkpoint or an ONNX file to build from")
@@ -45,5 +59,7 @@ def _model(artifact: Artifact, folder: Path) -> tuple[Path, GeneratorSpec, tuple
 
     loaded = load_generator(artifact.path, artifact.options)
     model = folder / "model.onnx"
-    export_onnx(loaded, model)
-    return model, loaded.spec, loaded.assumptions
+    report = export_onnx(loaded, model, precision, output=output)
+    lowered = report.graphs[0].lowered
+    spec = loaded.spec if lowered is None else loaded.spec.replace(precisions=lowered.layers)
+    return model, spec, loaded.assumptions

@@ -1,7 +1,7 @@
 """Checkpoint or ONNX file -> TensorRT plan: `python -m export.tensorrt ckpt.pt`.
 
-Beside OUT.plan lies OUT.plan.json, which says what the plan's numbers mean and what built it. A
-model with an encoder gets OUT.encoder.plan as well.
+Beside OUT.plan lie OUT.plan.json, which says what the plan's numbers mean and what built it, and
+OUT.plan.log, what the builder said. A model with an encoder gets OUT.encoder.plan as well.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from engine.core.errors import OptionError
 from engine.core.files import atomic_path
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
+from export.build_progress import build_progress
+from export.builders import Advance, check, choose_builder
+from export.choices import ONNX_OUTPUTS, PRECISIONS, OnnxOutput, Precision
 from export.command import load_options, user_errors
-from export.plan import Plan, build_plan, choose_builder
-from export.plan_options import BatchProfile, BuildOptions, parse_targets
+from export.plan import Plan, build_plan
+from export.plan_options import WEIGHTS, BatchProfile, BuildOptions, Weights, parse_targets
 from export.report import assumed_lines
 from export.source import as_onnx
 
@@ -55,7 +58,10 @@ class PlanReport:
 
 
 def export_tensorrt(
-    artifact: Artifact, out: str | Path, options: BuildOptions | None = None
+    artifact: Artifact,
+    out: str | Path,
+    options: BuildOptions | None = None,
+    advance: Advance | None = None,
 ) -> list[PlanReport]:
     """Build the plans of a checkpoint or ONNX file: all of them or none.
 
@@ -64,18 +70,26 @@ def export_tensorrt(
     """
     options, out = options or BuildOptions(), Path(out)
     builder = choose_builder()
+    check(options, builder)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as files:
-        source = as_onnx(artifact, Path(folder))
+        source = as_onnx(artifact, Path(folder), options.precision, options.output)
         reports = []
         for entry_point, graph in source.graphs.items():
             target = out if entry_point == "decoder" else encoder_path(out)
             temporary = files.enter_context(atomic_path(target))
             sidecar = files.enter_context(atomic_path(sidecar_path(target)))
-            plan = build_plan(graph, options, builder)
+            log = files.enter_context(atomic_path(log_path(target)))
+            plan = build_plan(graph, options, builder, advance)
             temporary.write_bytes(plan.data)
+            log.write_text(plan.log)
             sidecar.write_text(_sidecar(plan, source.spec, entry_point, options, artifact))
             reports.append(PlanReport(entry_point, target, plan, source.notes))
     return reports
+
+
+def log_path(plan: Path) -> Path:
+    """NAME.plan.log beside NAME.plan."""
+    return plan.with_name(f"{plan.name}.log")
 
 
 def _sidecar(
@@ -91,6 +105,7 @@ def _sidecar(
         "builder_version": plan.builder_version,
         "targets": list(plan.targets),
         "precision": plan.precision,
+        "weights": options.weights,
         "batch": {
             "min": options.batch.low,
             "opt": options.batch.best,
@@ -109,6 +124,33 @@ def _sidecar(
 @click.option("--target", metavar="SM,SM", help="GPU generations (sm86,sm89), or portable")
 @click.option("--batch", metavar="MIN:OPT:MAX", default="1:32:256", show_default=True)
 @click.option("--workspace", metavar="MIB", type=click.IntRange(1), help="limit of scratch memory")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="fp32",
+    show_default=True,
+    help="Of a checkpoint's layers; auto: fp16 where images stay within the budget.",
+)
+@click.option(
+    "--output",
+    type=click.Choice(ONNX_OUTPUTS),
+    default="float32",
+    show_default=True,
+    help="uint8: the plan gives images [batch, H, W, C].",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(WEIGHTS),
+    default="fixed",
+    show_default=True,
+    help="refit: can be exchanged in the plan; stripped: are not in it.",
+)
+@click.option(
+    "--timing-cache",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Keep measurements of kernels from build to build.",
+)
 @user_errors
 def main(
     model: Path,
@@ -117,13 +159,26 @@ def main(
     target: str | None,
     batch: str,
     workspace: int | None,
+    precision: Precision,
+    output: OnnxOutput,
+    weights: Weights,
+    timing_cache: Path | None,
 ) -> None:
     """Build a TensorRT plan of the generator in a checkpoint or ONNX file."""
     out = out or model.with_suffix(".plan")
     if out.suffix not in (".plan", ".engine"):
         raise OptionError(f"{out}: call a plan NAME.plan or NAME.engine, so that it can be opened")
-    build = BuildOptions(BatchProfile.parse(batch), parse_targets(target), workspace)
-    reports = export_tensorrt(open_artifact(model, options), out, build)
+    build = BuildOptions(
+        BatchProfile.parse(batch),
+        parse_targets(target),
+        workspace,
+        weights,
+        timing_cache,
+        precision,
+        output,
+    )
+    with build_progress() as advance:
+        reports = export_tensorrt(open_artifact(model, options), out, build, advance)
     for line in assumed_lines(reports[0].notes):
         click.echo(line)
     for report in reports:

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 from engine.backends._infer_spec import FLOATS
 from engine.backends._onnx_session import DTYPES
 from engine.core.errors import ArtifactError
-from engine.core.spec import GeneratorSpec
+from engine.core.spec import PRECISION_KEY, SPEC_KEY, GeneratorSpec
 
 if TYPE_CHECKING:
     import onnxruntime as ort
 
 _PRECISIONS = {"tensor(float)": "fp32", "tensor(float16)": "fp16", "tensor(double)": "fp64"}
+_TOLD = ("fp16", "bf16", "mixed")
+UINT8 = "tensor(uint8)"
 
 
 def check_decoder(session: ort.InferenceSession, spec: GeneratorSpec, path: Path) -> None:
     """Raise ArtifactError where names, types or sample shapes of graph and spec differ."""
-    wanted: dict[str, tuple[int, ...]] = {spec.latent.name: spec.latent.shape}
+    wanted = {item.name: item.shape for item in (spec.latent, *spec.noise)}
     if spec.condition is not None:
         wanted[spec.condition.name] = spec.condition.shape
     given = {node.name: node for node in session.get_inputs()}
@@ -38,16 +40,31 @@ def check_decoder(session: ort.InferenceSession, spec: GeneratorSpec, path: Path
             "export it again"
         )
     output = outputs[spec.output.name]
+    # Bytes of a stranger's graph may mean anything.
+    ours = SPEC_KEY in session.get_modelmeta().custom_metadata_map
+    if output.type == UINT8 and spec.modality == "image" and ours:
+        channels, *sizes = spec.output.shape
+        _check_shape(path, output, (*sizes, channels))
+        return
     if output.type not in FLOATS:
         raise ArtifactError(
             f"{path}: output {output.name!r} has the type {output.type}; export the model with "
-            "floating-point output in its own range"
+            "floating-point output in its own range, or with --output uint8"
         )
     _check_shape(path, output, spec.output.shape)
 
 
+def makes_images(session: ort.InferenceSession, spec: GeneratorSpec) -> bool:
+    """Whether the decoder gives uint8 images [batch, H, W, C] instead of floats."""
+    kinds = {node.name: node.type for node in session.get_outputs()}
+    return kinds.get(spec.output.name) == UINT8
+
+
 def graph_precision(session: ort.InferenceSession, spec: GeneratorSpec) -> str:
-    """fp32, fp16 or fp64, as the graph gives its samples."""
+    """What most of the graph computes in, as its export tells, or as it gives its samples."""
+    told = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
+    if told in _TOLD:
+        return str(told)
     kinds = {node.name: node.type for node in session.get_outputs()}
     return _PRECISIONS.get(kinds.get(spec.output.name, ""), "fp32")
 

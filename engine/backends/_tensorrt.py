@@ -6,8 +6,10 @@ its kernels on a GPU, TensorRT-RTX compiles on the CPU).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -33,9 +35,10 @@ def import_flavour(flavour: str) -> Any:
 
 @functools.cache
 def collecting_logger(flavour: str) -> Any:
-    """The process's one logger of a flavour: it keeps warnings and errors for `messages`.
+    """The process's one logger of a flavour: it keeps warnings and errors for `errors`.
 
-    TensorRT calls it from builder threads, and swallows whatever it raises.
+    Within `everything()` it keeps what the builder tells beside them. TensorRT calls it from
+    builder threads, and swallows whatever it raises.
     """
     trt = import_flavour(flavour)
 
@@ -44,9 +47,18 @@ def collecting_logger(flavour: str) -> Any:
             trt.ILogger.__init__(self)
             self._lock = threading.Lock()
             self._lines: list[tuple[bool, str]] = []
+            self._least = trt.ILogger.Severity.WARNING
+
+        @contextlib.contextmanager
+        def everything(self) -> Iterator[None]:
+            self._least = trt.ILogger.Severity.INFO
+            try:
+                yield
+            finally:
+                self._least = trt.ILogger.Severity.WARNING
 
         def log(self, severity: Any, message: str) -> None:
-            if severity <= trt.ILogger.Severity.WARNING:
+            if severity <= self._least:
                 with self._lock:
                     self._lines.append((severity <= trt.ILogger.Severity.ERROR, message))
 

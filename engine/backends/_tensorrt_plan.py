@@ -19,6 +19,7 @@ _ONNX_TYPES = {
     "HALF": "tensor(float16)",
     "INT64": "tensor(int64)",
     "INT32": "tensor(int32)",
+    "UINT8": "tensor(uint8)",
 }
 _TORCH_TYPES = {
     "FLOAT": "float32",

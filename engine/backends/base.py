@@ -90,6 +90,11 @@ class Backend(Protocol):
     # What was decided about how to run, by name, for the record.
     decisions: Mapping[str, str] = MappingProxyType({})
 
+    @property
+    def makes_images(self) -> bool:
+        """Whether this artifact's decoder gives uint8 images through `run_images`."""
+        return self.capabilities.fused_uint8
+
     @classmethod
     def unavailable(cls) -> str | None:
         """Why this backend cannot run on this machine, or None. Cheap and silent."""
@@ -129,7 +134,7 @@ class Backend(Protocol):
     def run_images(self, inputs: Inputs) -> Batch:
         """One whole batch of the decoder as uint8 images [B, H, W, C], with `Batch.finite`.
 
-        Only for backends with the capability `fused_uint8`; rounding is that of `engine.images`.
+        Only where it `makes_images`; rounding is that of `engine.images`.
         """
         raise NotImplementedError(f"{self.name} makes no uint8 images of its own")
 

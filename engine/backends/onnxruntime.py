@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.backends._cuda import no_gpu_reason
-from engine.backends._onnx_check import check_decoder, graph_precision
+from engine.backends._onnx_check import check_decoder, graph_precision, makes_images
 from engine.backends._onnx_session import DTYPES, fixed_batch, open_session, session_spec
 from engine.backends.base import (
     Backend,
@@ -36,7 +37,7 @@ class OnnxRuntimeBackend(Backend):
     capabilities = Capabilities(
         artifacts=("onnx", "checkpoint"),
         devices=("cpu", "cuda"),
-        precisions=("fp32", "fp16", "fp64"),
+        precisions=("fp32", "fp16", "fp64", "mixed"),
         through_onnx=True,
     )
 
@@ -48,6 +49,7 @@ class OnnxRuntimeBackend(Backend):
         self._sessions = {"decoder": decoder}
         self.spec = session_spec(decoder, artifact)
         check_decoder(decoder, self.spec, artifact.path)
+        self._images = makes_images(decoder, self.spec)
         precision = graph_precision(decoder, self.spec)
         self.precision = choose_option("precision", options.precision, (precision,), self.name)
         only = fixed_batch(decoder)
@@ -58,6 +60,11 @@ class OnnxRuntimeBackend(Backend):
             )
         self.batch_size = options.batch_size or only or (32 if self.device == "cpu" else 256)
         self.notes: tuple[str, ...] = ()
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether the graph was exported with uint8 output."""
+        return self._images
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -75,7 +82,23 @@ class OnnxRuntimeBackend(Backend):
         return cls(artifact, options)
 
     def run(self, entry_point: str, inputs: Inputs) -> Batch:
-        """One batch; inputs are converted to what the graph declares, outputs to float32."""
+        """One batch; inputs are converted to what the graph declares, outputs to float32.
+
+        Raises OptionError for a decoder that makes uint8 images itself.
+        """
+        if entry_point == "decoder" and self._images:
+            raise OptionError(
+                f"{self._artifact.path} gives uint8 images alone; ask for output='uint8', or "
+                "export it without --output uint8"
+            )
+        made = self._outputs(entry_point, inputs)
+        return Batch({name: value.astype(np.float32, copy=False) for name, value in made.items()})
+
+    def run_images(self, inputs: Inputs) -> Batch:
+        """One batch of a decoder that was exported with uint8 output."""
+        return Batch(self._outputs("decoder", inputs))
+
+    def _outputs(self, entry_point: str, inputs: Inputs) -> dict[str, NDArray[Any]]:
         session = self._session(entry_point)
         feed = {
             node.name: np.ascontiguousarray(inputs[node.name], DTYPES[node.type])
@@ -91,12 +114,7 @@ class OnnxRuntimeBackend(Backend):
                 f"{self._artifact.path}: the {entry_point} fails on batches of {self.batch_size} "
                 f"(try batch_size=1): {reason}"
             ) from error
-        return Batch(
-            {
-                name: np.asarray(output).astype(np.float32, copy=False)
-                for name, output in zip(names, outputs, strict=True)
-            }
-        )
+        return {name: np.asarray(output) for name, output in zip(names, outputs, strict=True)}
 
     def close(self) -> None:
         """Drop the sessions."""

@@ -59,6 +59,10 @@ class TensorRTBackend(Backend):
             refuse_options(artifact.options, artifact.path, "its sidecar describes it")
             self.spec = GeneratorSpec.from_dict(sidecar["spec"], sidecar_path(artifact.path))
             self.notes = ()
+        self._images = any(
+            (name, kind) == (self.spec.output.name, "tensor(uint8)")
+            for name, kind, _ in decoder.outputs()
+        )
         self.batch_size = _batch_size(options.batch_size, decoder, artifact.path)
 
     @classmethod
@@ -85,8 +89,25 @@ class TensorRTBackend(Backend):
         return cls(artifact, options)
 
     def run(self, entry_point: str, inputs: Inputs) -> Batch:
-        """One batch; outputs are torch tensors on the device, ready when this returns."""
+        """One batch; outputs are torch tensors on the device, ready when this returns.
+
+        Raises OptionError for a decoder that makes uint8 images itself.
+        """
+        if entry_point == "decoder" and self._images:
+            raise OptionError(
+                f"{self._artifact.path} gives uint8 images alone; ask for output='uint8', or "
+                "build it without --output uint8"
+            )
         return Batch(self._plan(entry_point).run(inputs))
+
+    def run_images(self, inputs: Inputs) -> Batch:
+        """One batch of a decoder that was built with uint8 output."""
+        return Batch(self._plan("decoder").run(inputs))
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether the plan was built with uint8 output."""
+        return self._images
 
     def close(self) -> None:
         """Free contexts and engines."""

@@ -13,6 +13,7 @@ from engine.core.errors import OptionError
 
 if TYPE_CHECKING:
     from engine.api import Engine
+    from engine.cli.worst import Worst
 
 # More samples than this at once is memory without use, when batch sizes have no small multiple.
 _MOST_AT_ONCE = 1024
@@ -40,12 +41,17 @@ class Comparison:
 
 
 def compare(
-    a: Engine, b: Engine, n: int, seed: int = 0, advance: Callable[[int], object] | None = None
+    a: Engine,
+    b: Engine,
+    n: int,
+    seed: int = 0,
+    advance: Callable[[int], object] | None = None,
+    worst_of: Worst | None = None,
 ) -> Comparison:
     """Decode samples 0 .. n of a seed with both, from the latents and labels of `a`.
 
-    `advance` is called with the number of samples just done. Raises OptionError when the two models
-    take or give different things.
+    `advance` is called with the number of samples just done; `worst_of` is offered all samples.
+    Raises OptionError when the two models take or give different things.
     """
     _check_alike(a, b)
     size = math.lcm(a.batch_size, b.batch_size)
@@ -57,7 +63,7 @@ def compare(
         z = a.latents(count, seed=seed, start=first)
         labels = a.labels(count, seed=seed, start=first)
         ours, theirs = (
-            engine.decode(z, labels, start=first, output="float32").astype(np.float64)
+            engine.decode(z, labels, seed=seed, start=first, output="float32").astype(np.float64)
             for engine in (a, b)
         )
         error = np.abs(ours - theirs)
@@ -67,6 +73,8 @@ def compare(
         by_sample = error.reshape(count, -1).max(axis=1)
         if by_sample.max() > largest:
             largest, worst = float(by_sample.max()), first + int(by_sample.argmax())
+        if worst_of is not None:
+            worst_of.offer(first, by_sample, ours, theirs)
         if advance is not None:
             advance(count)
     low, high = a.spec.output.range

@@ -13,7 +13,7 @@ from engine.cli.table import print_table
 
 if TYPE_CHECKING:
     from engine.core.artifacts import Artifact
-    from engine.core.spec import GeneratorSpec
+    from engine.core.spec import GeneratorSpec, LayerPrecision
 
 
 @click.command()
@@ -42,6 +42,7 @@ def info(artifact: str, as_json: bool, options: EngineOptions) -> None:
             ("entry points", ", ".join(spec.entry_points)),
             ("condition", condition),
             *((f"{item['entry_point']} {item['way']}", _tensor(item)) for item in tensors(spec)),
+            *(("precision", _precision(layer)) for layer in spec.precisions),
             ("data", origin.data or "unknown"),
             ("licence", origin.licence or "unknown"),
             ("made by", origin.command or "unknown"),
@@ -79,6 +80,13 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
         "bytes": artifact.path.stat().st_size,
         "sha256": artifact.sha256,
     }
+
+
+def _precision(layer: LayerPrecision) -> str:
+    return (
+        f"{layer.layer} ({layer.operator}) {layer.precision}, reaches {layer.largest:g}, alone "
+        f"{layer.psnr_db:g} dB from fp32" + (f"; {layer.reason}" if layer.reason else "")
+    )
 
 
 def _tensor(item: dict[str, Any]) -> str:

@@ -32,6 +32,11 @@ from engine.core.errors import OptionError
     help="Largest difference allowed, in the model's own range.",
 )
 @click.option("--min-psnr", type=float, help="Smallest PSNR allowed, in dB.")
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path),
+    help="A PNG of the worst samples: A, B and 32 times their difference.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @engine_options
 @click.pass_context
@@ -43,6 +48,7 @@ def verify(
     seed: int,
     max_error: float,
     min_psnr: float | None,
+    pictures: Path | None,
     as_json: bool,
     options: EngineOptions,
 ) -> None:
@@ -52,6 +58,7 @@ def verify(
     The exit code is 1 when they are farther apart than the tolerance.
     """
     from engine.cli.compare import compare
+    from engine.cli.worst import Worst
 
     (a_path, a_options), (b_path, b_options) = (side(text, options) for text in (a, b))
     with (
@@ -59,11 +66,14 @@ def verify(
         b_options.open(b_path) as second,
         progress_bar(n, "samples") as bar,
     ):
-        result = compare(first, second, n, seed, bar.update)
+        worst = None if pictures is None else Worst(first.spec, pictures)
+        result = compare(first, second, n, seed, bar.update, worst)
         sides = [
             (engine.artifact.path.name, engine.backend, engine.precision)
             for engine in (first, second)
         ]
+    if worst is not None:
+        worst.write()
     passed = result.within(max_error, min_psnr)
     if as_json:
         click.echo(json.dumps(_report(result, sides, seed, max_error, min_psnr, passed), indent=2))

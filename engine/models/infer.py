@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,15 +15,22 @@ from engine.core.spec import Condition, GeneratorSpec, Modality, Noise, Output, 
 _BATCH = 2
 
 
-def probe(spec_latent: Noise, classes: int, count: int, start: int = 0) -> tuple[Tensor, ...]:
+def probe(
+    spec_latent: Noise, classes: int, count: int, start: int = 0, noise: Sequence[Noise] = ()
+) -> tuple[Tensor, ...]:
     """Inputs of samples start .. start + count: z [count, *latent] and labels [count] int64.
 
-    The labels are there only if classes > 0.
+    The labels are there only if classes > 0; after them comes further noise, [count, *shape] each.
     """
     inputs: tuple[Tensor, ...] = (torch.from_numpy(latents.draw(spec_latent, 0, start, count)),)
     if classes:
         inputs += (torch.from_numpy(latents.random_labels(classes, 0, start, count)),)
-    return inputs
+    return inputs + tuple(
+        torch.from_numpy(
+            latents.draw(item, 0, start, count, kind=latents.Kind.NOISE_LAYER, index=index)
+        )
+        for index, item in enumerate(noise)
+    )
 
 
 def infer_spec(
@@ -32,6 +40,7 @@ def infer_spec(
     latent: Noise,
     classes: int = 0,
     output_range: tuple[float, float] | None = None,
+    noise: tuple[Noise, ...] = (),
 ) -> GeneratorSpec:
     """The spec of a decoder, marked as inferred.
 
@@ -41,24 +50,29 @@ def infer_spec(
     The modality follows the rank: [C, H, W] with 1, 3 or 4 channels is an image, [C, T] is audio,
     the rest is a tensor.
     """
-    shape = _measured(path, decoder, latent, classes)
+    shape = _measured(path, decoder, latent, classes, noise)
     return GeneratorSpec(
         name=path.name.split(".")[0],
         family=family,
         latent=latent,
         output=describe_output(shape, output_range or (-1.0, 1.0)),
         modality=modality(shape),
+        noise=noise,
         condition=Condition(names=tuple(map(str, range(classes)))) if classes else None,
         inferred=True,
     )
 
 
-def _measured(path: Path, decoder: nn.Module, latent: Noise, classes: int) -> tuple[int, ...]:
+def _measured(
+    path: Path, decoder: nn.Module, latent: Noise, classes: int, noise: tuple[Noise, ...]
+) -> tuple[int, ...]:
     """Shape of one sample, the same for two batch sizes, and for the first and the last label."""
 
     def shape_of(count: int, label: int) -> tuple[int, ...]:
-        z, *labels = probe(latent, classes, count)
-        return measure(path, decoder, (z, *(torch.full_like(item, label) for item in labels)))
+        z, *rest = probe(latent, classes, count, noise=noise)
+        if classes:
+            rest[0] = torch.full_like(rest[0], label)
+        return measure(path, decoder, (z, *rest))
 
     shape = shape_of(_BATCH, 0)
     try:

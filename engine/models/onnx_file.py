@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 ARCH_KEY = "generator_arch"
 ENTRY_POINT_KEY = "entry_point"
-PRECISION_KEY = "generator_precision"
 # What the exporter's optimiser calls the bias of a folded layer that had none of its own.
 _ADDED_BIAS = ".weight_bias"
 

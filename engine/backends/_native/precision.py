@@ -7,21 +7,16 @@ bfloat16, by far the larger error, and sums in float32, in one order or another.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.backends._native.choices import default_choices
 from engine.backends._native.session import Session
+from engine.core.budget import Cost
 from engine.core.spec import GeneratorSpec
 from engine.core.version import __version__
 from engine.latents import draw, random_labels
 from engine.program.gen import Evidence, Gen
-
-LOWEST_MEAN_PSNR_DB = 45.0
-LOWEST_WORST_PSNR_DB = 38.0
-LARGEST_MEAN_DIFFERENCE = 0.25
 
 _PROBES = 64
 _SEED = 20260101
@@ -37,22 +32,15 @@ def can_bf16(instruction_set: str) -> bool:
 
 def holds(evidence: Evidence) -> bool:
     """Whether the image budget holds."""
-    return (
-        evidence.mean_psnr_db >= LOWEST_MEAN_PSNR_DB
-        and evidence.worst_psnr_db >= LOWEST_WORST_PSNR_DB
-        and evidence.mean_difference <= LARGEST_MEAN_DIFFERENCE
-    )
+    return _cost(evidence).holds
 
 
 def describe(evidence: Evidence, decided_by: str) -> str:
     """The evidence as a note for the user."""
     verdict = "bf16 holds" if holds(evidence) else "fp32: bf16 breaks"
     return (
-        f"{verdict} the image budget: PSNR to fp32 {evidence.mean_psnr_db:.1f} dB (at least "
-        f"{LOWEST_MEAN_PSNR_DB:g}), worst sample {evidence.worst_psnr_db:.1f} dB (at least "
-        f"{LOWEST_WORST_PSNR_DB:g}), uint8 differs by {evidence.mean_difference:.3f} on average "
-        f"(at most {LARGEST_MEAN_DIFFERENCE:g}); {evidence.n} samples of seed {evidence.seed} on "
-        f"{evidence.instruction_set}, {decided_by}"
+        f"{verdict} the image budget: {_cost(evidence)}; {evidence.n} samples of seed "
+        f"{evidence.seed} on {evidence.instruction_set}, {decided_by}"
     )
 
 
@@ -62,15 +50,14 @@ def probe(gen: Gen, instruction_set: str, threads: int) -> Evidence:
         _images(gen, Session(gen, default_choices(_PROBES, threads, bf16, instruction_set)))
         for bf16 in (False, True)
     )
-    error = other.astype(np.float64) - one
-    squares = np.square(error).reshape(_PROBES, -1).mean(axis=1)
+    cost = Cost.of(other, one)
     return Evidence(
         precision="bf16",
         n=_PROBES,
         seed=_SEED,
-        mean_psnr_db=_decibel(float(squares.mean())),
-        worst_psnr_db=_decibel(float(squares.max())),
-        mean_difference=round(float(np.abs(error).mean()), 4),
+        mean_psnr_db=cost.mean_psnr_db,
+        worst_psnr_db=cost.worst_psnr_db,
+        mean_difference=cost.mean_difference,
         instruction_set=instruction_set,
         version=__version__,
     )
@@ -98,5 +85,5 @@ def probe_inputs(
     return feed
 
 
-def _decibel(mean_square: float) -> float:
-    return round(10 * math.log10(255.0**2 / mean_square), 2) if mean_square else math.inf
+def _cost(evidence: Evidence) -> Cost:
+    return Cost(evidence.mean_psnr_db, evidence.worst_psnr_db, evidence.mean_difference)

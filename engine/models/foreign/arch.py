@@ -21,6 +21,7 @@ from engine.models import registry
 from engine.models.base import GeneratorModule
 from engine.models.foreign.wrap import First, Method
 from engine.models.infer import first_line, infer_spec, probe
+from engine.models.lift import lifted, lifted_notes
 from engine.models.loaded import LoadedGenerator, load_weights, ready
 
 _BATCH = 2
@@ -45,6 +46,9 @@ def load_with_arch(values: Any, path: Path, options: LoadOptions) -> LoadedGener
     parts, notes = split(module)
     latent = Noise(shape=_latent_shape(module, options))
     parts, more = _checked(ready(parts), probe(latent, options.classes or 0, _BATCH))
+    parts["decoder"], noise = lifted(
+        parts["decoder"], lambda batch: probe(latent, options.classes or 0, batch)
+    )
     spec = infer_spec(
         path,
         type(module).__name__,
@@ -52,13 +56,14 @@ def load_with_arch(values: Any, path: Path, options: LoadOptions) -> LoadedGener
         latent,
         options.classes or 0,
         options.output_range,
+        noise,
     )
     return LoadedGenerator(
         spec=spec.replace(entry_points=tuple(parts)),
         entry_points=parts,
         arch=arch,
         arch_args=options.arch_args,
-        assumptions=found.notes + notes + more + _stated(options),
+        assumptions=found.notes + notes + more + lifted_notes(noise) + _stated(options),
     )
 
 

@@ -12,10 +12,14 @@ from torch import Tensor
 
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions, refuse_options
-from engine.core.spec import Noise
+from engine.core.spec import GeneratorSpec, Noise
 from engine.models.foreign.wrap import Program
 from engine.models.infer import first_line, infer_spec, measure, probe
+from engine.models.lift import lifted, lifted_notes
 from engine.models.loaded import LoadedGenerator, check_finite
+
+# Where a program of this project has its spec, among the extra files of the archive.
+SPEC_FILE = "generator_spec.json"
 
 
 def load_program(path: Path, options: LoadOptions) -> LoadedGenerator:
@@ -29,19 +33,39 @@ def load_program(path: Path, options: LoadOptions) -> LoadedGenerator:
         options, path, "a torch.export program holds its graph", ("classes", "output_range")
     )
     _refuse_pickles(path)
+    extra = {SPEC_FILE: ""}
     try:
-        exported = torch.export.load(path)
+        exported = torch.export.load(path, extra_files=extra)
         module = Program(exported.module())
     # torch.export raises whatever its many readers raise.
     except Exception as error:
         raise ArtifactError(f"{path}: not a torch.export program: {first_line(error)}") from error
     check_finite(dict(exported.state_dict), path)
+    if extra[SPEC_FILE]:
+        return _described(path, module, extra[SPEC_FILE], options)
     inputs = _inputs(exported)
     latent, classes = _latent(path, inputs, options)
-    spec = infer_spec(path, "program", module, latent, classes, options.output_range)
-    measure(path, module, probe(latent, classes, 3))
+    decoder, noise = lifted(module.eval(), lambda batch: probe(latent, classes, batch))
+    spec = infer_spec(path, "program", decoder, latent, classes, options.output_range, noise)
+    measure(path, decoder, probe(latent, classes, 3, noise=noise))
     assumed = () if options.output_range else ("output range: -1:1 was assumed (--output-range)",)
-    return LoadedGenerator(spec, {"decoder": module.eval()}, "program", {}, assumed)
+    return LoadedGenerator(spec, {"decoder": decoder}, "program", {}, lifted_notes(noise) + assumed)
+
+
+def _described(
+    path: Path, module: Program, text: str | bytes, options: LoadOptions
+) -> LoadedGenerator:
+    """A program of this project, with the spec that it carries. Raises ArtifactError."""
+    refuse_options(options, path, "the file describes itself")
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    spec = GeneratorSpec.from_json(text, path)
+    shape = measure(path, module, probe(spec.latent, len(spec.classes), 3, noise=spec.noise))
+    if shape != spec.output.shape:
+        raise ArtifactError(
+            f"{path}: the program gives samples of shape {list(shape)}, its spec says "
+            f"{list(spec.output.shape)}; export it again"
+        )
+    return LoadedGenerator(spec, {"decoder": module.eval()}, "program", {})
 
 
 def _refuse_pickles(path: Path) -> None:

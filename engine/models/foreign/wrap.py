@@ -43,9 +43,9 @@ class Program(nn.Module):
         # Not `graph`: exported again, it would hide the graph of the module around it.
         self.program = program
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
-        """Run the graph."""
-        return self.program(*given(x, labels))
+    def forward(self, x: Tensor, *rest: Tensor) -> Any:
+        """Run the graph on x, labels and noise, as far as it takes them."""
+        return self.program(x, *rest)
 
     def train(self, mode: bool = True) -> Program:
         """Note the mode here alone: a graph module raises when it is asked for one."""

@@ -16,6 +16,7 @@ from engine.backends import native
 from engine.backends._native import precision
 from engine.backends._native.build import planned_bytes
 from engine.backends.native import INSTRUCTION_SET
+from engine.core import budget
 from engine.core.errors import BackendUnavailableError, OptionError
 from engine.program import gen, graph
 from engine.program.graph import Program, Value
@@ -69,9 +70,9 @@ def test_shipped_models_in_bf16_keep_the_image_budget(name: str, batch_size: int
     with Engine(name, backend="native", precision="bf16", batch_size=batch_size) as engine:
         error = engine.generate(48, seed=8) - exact
     squares = np.square(error).reshape(48, -1).mean(axis=1)
-    assert 10 * np.log10(255**2 / squares.mean()) >= precision.LOWEST_MEAN_PSNR_DB
-    assert 10 * np.log10(255**2 / squares.max()) >= precision.LOWEST_WORST_PSNR_DB
-    assert np.abs(error).mean() <= precision.LARGEST_MEAN_DIFFERENCE
+    assert 10 * np.log10(255**2 / squares.mean()) >= budget.LOWEST_MEAN_PSNR_DB
+    assert 10 * np.log10(255**2 / squares.max()) >= budget.LOWEST_WORST_PSNR_DB
+    assert np.abs(error).mean() <= budget.LARGEST_MEAN_DIFFERENCE
 
 
 @pytest.mark.parametrize("batch_size", [5, 48])

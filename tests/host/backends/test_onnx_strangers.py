@@ -204,7 +204,7 @@ def test_a_graph_that_differs_from_its_spec(tmp_path: Path) -> None:
         r"'noise' has the shape .* its spec says \[8\]": {"latent": Noise((8,), name="noise")},
         "gives y, its spec says images": {"output": Output((1, 4, 4))},
         r"'y' has the shape .* its spec says \[1, 2, 8\]": {"output": Output((1, 2, 8), name="y")},
-        "asks for the further inputs eps": {"noise": (Noise((3,), name="eps"),)},
+        "takes noise, its spec says noise, eps": {"noise": (Noise((3,), name="eps"),)},
     }
     for message, changes in cases.items():
         with pytest.raises(ArtifactError, match=message):

@@ -38,7 +38,9 @@ class Shifted:
     def labels(self, n: int, *, seed: int, start: int) -> None:
         return None
 
-    def decode(self, z: np.ndarray, labels: None, *, start: int, output: str) -> np.ndarray:
+    def decode(
+        self, z: np.ndarray, labels: None, *, seed: int, start: int, output: str
+    ) -> np.ndarray:
         assert start == z[0, 0]
         images = np.zeros((len(z), 1, 2, 2), np.float32)
         images[:, 0, 0, 0] = [self.shift(int(index)) for index in z[:, 0]]
@@ -128,3 +130,30 @@ def test_models_that_differ_fail_with_1(run: Run, checkpoints: dict[str, Path]) 
     assert result.exit_code == 1
     assert "different" in result.stdout
     assert result.stderr == ""
+
+
+def test_pictures_of_the_worst_samples(
+    run: Run, onnx_files: dict[str, Path], checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    from engine.cli.worst import Worst
+
+    a, b = engines(lambda index: index % 7 / 10)
+    a.spec.modality = "image"  # type: ignore[misc]
+    worst = Worst(a.spec, tmp_path / "w.png", count=3)
+    result = compare(a, b, 30, worst_of=worst)
+    assert worst.samples == [6, 13, 20]
+    assert result.worst_sample == 6
+    worst.write()
+    picture = np.asarray(Image.open(tmp_path / "w.png"))
+    assert picture.shape == (3 * 4 - 2, 3 * 4 - 2)
+    # 0.6 of a range of 2 is 76 steps, and the difference is bounded.
+    assert [picture[0, 0], picture[4, 0], picture[8, 0], picture[8, 1]] == [128, 204, 255, 0]
+    path = tmp_path / "real.png"
+    done = run("verify", checkpoints["dcgan"], onnx_files["dcgan"], "-n", "20", "--pictures", path)
+    assert done.exit_code == 0, done.output
+    assert Image.open(path).size[0] > 8 * 16
+    refused = run("verify", checkpoints["dcgan"], onnx_files["dcgan"], "--pictures", "x.gif")
+    assert refused.exit_code == 2
+    assert "NAME.png" in refused.output

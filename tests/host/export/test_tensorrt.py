@@ -13,8 +13,9 @@ from engine.core.errors import BackendUnavailableError, ExportError, OptionError
 from engine.core.files import sha256
 from engine.core.spec import GeneratorSpec
 from engine.models.load import load_generator
-from export import plan as plan_module
-from export.plan import build_plan, choose_builder
+from export import builders
+from export.builders import choose_builder
+from export.plan import build_plan
 from export.plan_options import BatchProfile, BuildOptions, parse_targets
 from export.tensorrt import export_tensorrt
 
@@ -49,7 +50,7 @@ def test_plan_and_sidecar(
     options = BuildOptions(BatchProfile(1, 8, 16))
     reports = export_tensorrt(open_artifact(source), tmp_path / "d.plan", options)
     files = {path.name for path in tmp_path.iterdir()}
-    assert files == set(graphs) | {f"{graph}.json" for graph in graphs}
+    assert files == {f"{graph}{end}" for graph in graphs for end in ("", ".json", ".log")}
     assert [report.path.name for report in reports] == list(graphs)
     for file, (entry_point, names) in graphs.items():
         values = json.loads(sidecar_path(tmp_path / file).read_text())
@@ -72,6 +73,80 @@ def test_weights_in_half_still_compute_in_fp32(
     export_onnx(load_generator(checkpoints["gan-mlp"]), tmp_path / "h.onnx", "fp16-weights")
     built = build_plan(tmp_path / "h.onnx", BuildOptions(), "tensorrt-rtx")
     assert built.precision == "fp32"
+
+
+@needs_rtx
+@pytest.mark.parametrize(
+    ("precision", "output", "found", "dtype"),
+    [
+        ("fp16", "float32", "mixed", "float32"),
+        ("auto", "uint8", "mixed", "uint8"),
+    ],
+)
+def test_lower_precision_and_images(
+    precision: str,
+    output: str,
+    found: str,
+    dtype: str,
+    checkpoints: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    options = BuildOptions(targets=("sm89",), precision=precision, output=output)  # type: ignore[arg-type]
+    (report,) = export_tensorrt(open_artifact(checkpoints["dcgan"]), tmp_path / "d.plan", options)
+    assert report.plan.precision == found
+    (images,) = (tensor for tensor in report.plan.tensors if tensor.name == "images")
+    assert images.dtype == dtype
+    spec = GeneratorSpec.from_dict(json.loads(sidecar_path(report.path).read_text())["spec"])
+    lower = "fp16" if precision == "auto" else precision
+    assert {layer.precision for layer in spec.precisions} == {lower}
+
+
+@needs_rtx
+def test_bf16_deconvolutions_are_refused_by_name(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    options = BuildOptions(precision="bf16")
+    with pytest.raises(ExportError, match=r"does not build .* bfloat16: 'node_conv.*auto or fp16"):
+        export_tensorrt(open_artifact(checkpoints["dcgan"]), tmp_path / "d.plan", options)
+    assert list(tmp_path.iterdir()) == []
+    report = export_tensorrt(open_artifact(checkpoints["gan-mlp"]), tmp_path / "m.plan", options)
+    assert report[0].plan.precision == "mixed"
+
+
+@needs_rtx
+def test_the_builder_tells_how_far_it_is_and_what_it_did(onnx_files: dict[str, Path]) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def advance(phase: str, done: int, total: int) -> None:
+        told.append((phase, done, total))
+        raise RuntimeError("a display that fails does not stop the build")
+
+    built = build_plan(onnx_files["gan-mlp"], BuildOptions(), "tensorrt-rtx", advance)
+    assert told
+    assert all(0 <= done <= total for _, done, total in told)
+    assert len(built.log.splitlines()) > 3
+
+
+@needs_rtx
+def test_what_only_some_builders_can(
+    onnx_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builders, "no_gpu_reason", lambda: "no GPU here")
+    for options, words in (
+        (BuildOptions(weights="stripped"), "only where there is a GPU, and no GPU here"),
+        (BuildOptions(timing_cache=tmp_path / "c"), "measures nothing when it builds"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            build_plan(onnx_files["gan-mlp"], options, "tensorrt-rtx")
+    with pytest.raises(OptionError, match="for the GPU at hand, not for sm89"):
+        builders.check(BuildOptions(targets=("sm89",)), "tensorrt")
+
+
+def test_an_onnx_file_keeps_its_precision(onnx_files: dict[str, Path], tmp_path: Path) -> None:
+    from export.source import as_onnx
+
+    with pytest.raises(OptionError, match="has its precision and output already"):
+        as_onnx(open_artifact(onnx_files["gan-mlp"]), tmp_path, "fp16")
 
 
 @needs_rtx
@@ -125,8 +200,8 @@ def test_an_unsupported_graph_names_its_node(tmp_path: Path) -> None:
 def test_builder(
     installed: tuple[str, ...], gpu: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan_module, "flavours", lambda: installed)
-    monkeypatch.setattr(plan_module, "no_gpu_reason", lambda: None if gpu else "no GPU here")
+    monkeypatch.setattr(builders, "flavours", lambda: installed)
+    monkeypatch.setattr(builders, "no_gpu_reason", lambda: None if gpu else "no GPU here")
     assert choose_builder() == expected
 
 
@@ -138,8 +213,8 @@ def test_builder(
 def test_no_builder(
     installed: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan_module, "flavours", lambda: installed)
-    monkeypatch.setattr(plan_module, "no_gpu_reason", lambda: "no GPU here")
+    monkeypatch.setattr(builders, "flavours", lambda: installed)
+    monkeypatch.setattr(builders, "no_gpu_reason", lambda: "no GPU here")
     with pytest.raises(BackendUnavailableError, match=message):
         choose_builder()
 

@@ -123,6 +123,11 @@ def cast(node: Node, context: Context) -> View:
         return view
     if to in (*_INTEGERS, TensorProto.BOOL) and _holds_whole_numbers(context, view):
         return view
+    if to == TensorProto.UINT8:
+        raise Refusal(
+            "a cast to UINT8 is not supported, for engines make images of a Program's floats "
+            "themselves; export the network without --output uint8"
+        )
     raise Refusal(f"a cast of {view.dtype} to {TensorProto.DataType.Name(to)} is not supported")
 
 
