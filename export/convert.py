@@ -54,7 +54,8 @@ def export_onnx(
     """Write OUT.onnx, and OUT.encoder.onnx for a model with an encoder: both or neither.
 
     precision: fp16, bf16: what layers compute in; auto: fp16 in the layers that the image budget
-        (`engine.core.budget`) allows; fp16-weights: weights rounded, arithmetic in float32.
+        (`engine.core.budget`) allows; int8: by static calibration; fp16-weights: weights rounded,
+        arithmetic in float32.
     opset: by default 20, and 22 for bf16.
     output: "uint8" for a decoder that gives images [batch, H, W, C].
 
@@ -127,6 +128,10 @@ def _lowered(
 ) -> Lowered | None:
     from export.precision import lower_all, lower_within_budget
 
+    if precision == "int8":
+        from export.int8 import quantised
+
+        return quantised(model, loaded.spec, entry_point)
     if precision == "auto":
         return lower_within_budget(model, loaded.spec, entry_point)
     if precision in ("fp16", "bf16"):

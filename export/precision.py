@@ -112,7 +112,7 @@ class _Probe:
         self._spec = spec
         self._outputs = output_names(spec, entry_point)
         self._precision: Half = precision
-        self._image = spec.modality == "image" and entry_point == "decoder"
+        self._entry_point = entry_point
         self._typical, extreme = probe_inputs(spec, entry_point)
         self._reference, self.largest = self._ranges(extreme)
         self.alone = {layer.name: self.cost([layer.name]) for layer in self.layers}
@@ -127,8 +127,8 @@ class _Probe:
         """Of typical samples when these layers compute in half precision."""
         chosen = [layer for layer in self.layers if layer.name in names]
         graph = emulated(self._model, all_nodes(chosen), self._precision)
-        made = _run(graph, self._outputs, self._typical)
-        return Cost.of(self._in_steps(made), self._reference)
+        made = run_graph(graph, self._outputs, self._typical)
+        return Cost.of(in_steps_of(made, self._spec, self._entry_point), self._reference)
 
     def result(self, lowered: frozenset[str], reasons: Mapping[str, str]) -> Lowered:
         """The graph with these layers in half precision."""
@@ -164,8 +164,8 @@ class _Probe:
         watched.graph.output.extend(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inner
         )
-        typical = _run(watched, [*self._outputs, *inner], self._typical)
-        extremes = _run(watched, [*self._outputs, *inner], extreme)
+        typical = run_graph(watched, [*self._outputs, *inner], self._typical)
+        extremes = run_graph(watched, [*self._outputs, *inner], extreme)
         largest = {
             layer: max(
                 (
@@ -177,15 +177,17 @@ class _Probe:
             )
             for layer, made in names.items()
         }
-        return self._in_steps(typical), largest
+        return in_steps_of(typical, self._spec, self._entry_point), largest
 
-    def _in_steps(self, made: Arrays) -> NDArray[Any]:
-        """All outputs of each sample, in steps of uint8; an encoder's as they are."""
-        if self._outputs == [self._spec.output.name]:
-            return steps(made[self._outputs[0]], self._spec.output.range, image=self._image)
-        # A posterior has no range; a step is a hundredth of the prior's deviation.
-        flat = [made[name].reshape(len(made[name]), -1) for name in self._outputs]
-        return np.concatenate(flat, axis=1) * 100.0
+
+def in_steps_of(made: Arrays, spec: GeneratorSpec, entry_point: str) -> NDArray[Any]:
+    """All outputs of each sample in steps of uint8; those of images rounded."""
+    if entry_point == "decoder":
+        image = spec.modality == "image"
+        return steps(made[spec.output.name], spec.output.range, image=image)
+    # A posterior has no range; a step is a hundredth of the prior's deviation.
+    flat = [made[name].reshape(len(made[name]), -1) for name in output_names(spec, entry_point)]
+    return np.concatenate(flat, axis=1) * 100.0
 
 
 def probe_inputs(spec: GeneratorSpec, entry_point: str) -> tuple[Arrays, Arrays]:
@@ -214,7 +216,7 @@ def probe_inputs(spec: GeneratorSpec, entry_point: str) -> tuple[Arrays, Arrays]
     return typical, extreme
 
 
-def _run(model: ModelProto, names: Sequence[str], feed: Arrays) -> Arrays:
+def run_graph(model: ModelProto, names: Sequence[str], feed: Arrays) -> Arrays:
     """Outputs of a float32 graph, a part of the samples at a time."""
     with tempfile.TemporaryDirectory(prefix="generator-engine-") as folder:
         path = Path(folder) / "probe.onnx"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import onnxruntime as ort
 
 _PRECISIONS = {"tensor(float)": "fp32", "tensor(float16)": "fp16", "tensor(double)": "fp64"}
-_TOLD = ("fp16", "bf16", "mixed")
+_TOLD = ("fp16", "bf16", "mixed", "int8")
 UINT8 = "tensor(uint8)"
 
 

@@ -37,7 +37,7 @@ class OnnxRuntimeBackend(Backend):
     capabilities = Capabilities(
         artifacts=("onnx", "checkpoint"),
         devices=("cpu", "cuda"),
-        precisions=("fp32", "fp16", "fp64", "mixed"),
+        precisions=("fp32", "fp16", "fp64", "mixed", "int8"),
         through_onnx=True,
     )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
-from engine.core.errors import ExportError, NumericalError
+from engine.core.errors import ArtifactError, ExportError, NumericalError
 from engine.program.graph import Program
 from engine.program.lowering.broadcasting import constant_view
 from engine.program.lowering.constants import Const, evaluate
@@ -63,7 +63,7 @@ def lower(
         bind(context, graph, axes, sizes)
         for key, value in graph.initializers.items():
             if value.const_value is not None and key not in context.tensors:
-                context.tensors[key] = Const(value.const_value.numpy())
+                context.tensors[key] = Const(_stored(key, value.const_value, shown))
         _walk(graph, context)
         for value in graph.outputs:
             context.node = context.output = str(value.name)
@@ -78,6 +78,15 @@ def lower(
         return finish(context.draft, name or graph.name or "program")
     except NumericalError as error:
         raise NumericalError(f"{shown}: {error}") from error
+
+
+def _stored(name: str, tensor: Any, shown: str) -> Any:
+    """The numbers of a weight, which may lie in a file beside the graph's. Raises ArtifactError."""
+    try:
+        return tensor.numpy()
+    # Data outside the folder of the graph, or cut short.
+    except (ValueError, OSError, TypeError) as error:
+        raise ArtifactError(f"{shown}: the weight {name!r} cannot be read: {error}") from error
 
 
 def _walk(graph: ir.Graph, context: Context) -> None:

@@ -128,6 +128,24 @@ def test_bf16_is_measured_without_a_runtime_for_it(
     assert any(item.data_type == onnx.TensorProto.BFLOAT16 for item in stored)
 
 
+def test_int8_is_calibrated_and_its_cost_told(
+    checkpoints: dict[str, Path], onnx_files: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "i.onnx"
+    report = export_onnx(load_generator(checkpoints["dcgan-classes"]), path, "int8", output="uint8")
+    lowered = report.graphs[0].lowered
+    assert lowered is not None
+    operators = {node.op_type for node in onnx.load(path).graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= operators
+    assert "the image budget: PSNR to fp32" in "\n".join(report.lines())
+    assert metadata(path)[PRECISION_KEY] == "int8"
+    with Engine(path) as coarse, Engine(onnx_files["dcgan-classes"]) as exact:
+        assert coarse.precision == "int8"
+        error = coarse.generate(64).astype(float) - exact.generate(64)
+    measured = 10 * np.log10(255**2 / np.square(error).mean())
+    assert measured == pytest.approx(lowered.cost.mean_psnr_db, abs=3)
+
+
 def test_unknown_choices(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     source = load_generator(checkpoints["gan-mlp"])
     with pytest.raises(OptionError, match="precision='int3' is unknown"):
