@@ -13,6 +13,7 @@ import click
 from engine.backends.base import not_installed
 from engine.core.errors import BackendUnavailableError, EngineError
 from engine.core.options import LoadOptions
+from export.choices import ONNX_OUTPUTS, PRECISIONS
 
 _OPTIONS = (
     click.option("--arch", metavar="M:F", help="the network: module:factory, file.py:factory"),
@@ -21,6 +22,24 @@ _OPTIONS = (
     click.option("--input-shape", metavar="S", help="shape of one input: 100, or 80,20"),
     click.option("--classes", metavar="N", type=click.IntRange(1), help="number of classes"),
     click.option("--output-range", metavar="LO:HI", help="what the output spans: -1:1"),
+)
+
+
+_GRAPH_OPTIONS = (
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default="fp32",
+        show_default=True,
+        help="Of a checkpoint's layers; auto: fp16 where images stay within the budget.",
+    ),
+    click.option(
+        "--output",
+        type=click.Choice(ONNX_OUTPUTS),
+        default="float32",
+        show_default=True,
+        help="uint8: it gives images [batch, H, W, C].",
+    ),
 )
 
 
@@ -59,6 +78,13 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
+
+
+def graph_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `precision` and `output` of the graph that is made of a checkpoint."""
+    for option in reversed(_GRAPH_OPTIONS):
+        command = option(command)
+    return command
 
 
 def user_errors(command: Callable[..., None]) -> Callable[..., None]:

@@ -8,7 +8,7 @@ outputs of the graph stay float32.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -222,7 +222,6 @@ def _rebuilt(model: ModelProto, nodes: list[NodeProto]) -> ModelProto:
     return model
 
 
-def all_nodes(found: Mapping[str, Layer] | Collection[Layer]) -> frozenset[int]:
+def all_nodes(chosen: Collection[Layer]) -> frozenset[int]:
     """The nodes of some layers."""
-    several = found.values() if isinstance(found, Mapping) else found
-    return frozenset(index for layer in several for index in layer.nodes)
+    return frozenset(index for layer in chosen for index in layer.nodes)

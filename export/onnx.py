@@ -8,35 +8,15 @@ import click
 
 from engine.core.errors import OptionError
 from engine.core.options import LoadOptions
-from export.choices import (
-    BF16_OPSET,
-    DEFAULT_OPSET,
-    ONNX_OUTPUTS,
-    PRECISIONS,
-    OnnxOutput,
-    Precision,
-)
-from export.command import load_options, require, user_errors
+from export.choices import BF16_OPSET, DEFAULT_OPSET, OnnxOutput, Precision
+from export.command import graph_options, load_options, require, user_errors
 
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="default: beside the checkpoint")
 @load_options
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default="fp32",
-    show_default=True,
-    help="auto: fp16 in the layers where images stay within the budget.",
-)
-@click.option(
-    "--output",
-    type=click.Choice(ONNX_OUTPUTS),
-    default="float32",
-    show_default=True,
-    help="uint8: the graph gives images [batch, H, W, C].",
-)
+@graph_options
 @click.option("--opset", type=int, help=f"default: {DEFAULT_OPSET}, for bf16 {BF16_OPSET}")
 @user_errors
 def main(

@@ -23,8 +23,8 @@ from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
 from export.build_progress import build_progress
 from export.builders import Advance, check, choose_builder
-from export.choices import ONNX_OUTPUTS, PRECISIONS, OnnxOutput, Precision
-from export.command import load_options, user_errors
+from export.choices import OnnxOutput, Precision
+from export.command import graph_options, load_options, user_errors
 from export.plan import Plan, build_plan
 from export.plan_options import WEIGHTS, BatchProfile, BuildOptions, Weights, parse_targets
 from export.report import assumed_lines
@@ -124,20 +124,7 @@ def _sidecar(
 @click.option("--target", metavar="SM,SM", help="GPU generations (sm86,sm89), or portable")
 @click.option("--batch", metavar="MIN:OPT:MAX", default="1:32:256", show_default=True)
 @click.option("--workspace", metavar="MIB", type=click.IntRange(1), help="limit of scratch memory")
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default="fp32",
-    show_default=True,
-    help="Of a checkpoint's layers; auto: fp16 where images stay within the budget.",
-)
-@click.option(
-    "--output",
-    type=click.Choice(ONNX_OUTPUTS),
-    default="float32",
-    show_default=True,
-    help="uint8: the plan gives images [batch, H, W, C].",
-)
+@graph_options
 @click.option(
     "--weights",
     type=click.Choice(WEIGHTS),
