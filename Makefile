@@ -37,9 +37,9 @@ venv: .venv/.dev
 	@touch $@
 
 # Warnings of the C++ compiler are errors here, and its symbols are checked: without isolation, so that the
-# build folder stays good for `make check`.
+# build folder stays good for `make check`. So what its dependencies build with (setuptools) has to be there too.
 .venv/.dev: .venv/.made pyproject.toml constraints.txt $(NATIVE)
-	$(INSTALL) scikit-build-core cmake ninja
+	$(INSTALL) scikit-build-core cmake ninja setuptools wheel
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(INSTALL) --no-build-isolation -C cmake.define.GK_STRICT=ON \
 		-e '.[torch,onnx,rtx,train,images,bench,dev]'
 	$(INSTALL) --no-deps triton==$(TRITON)
