@@ -43,8 +43,8 @@ _FEWER = "ask for fewer at a time with start="
 class Engine:
     """A generator ready to be sampled.
 
-    artifact: a checkpoint, an ONNX file, a .gen file, a TensorRT plan, or the name of a shipped
-        model.
+    artifact: a checkpoint, an ONNX file, a .gen file, a TensorRT plan, a bundle of these (or one
+        part: NAME.bundle/model.onnx), or the name of a shipped model.
     backend: a name of `engine.backends`, or "auto"; never falls back in silence (`explain()`).
     device, precision: what the backend offers, or "auto".
     batch_size: samples run at once, fixed for the engine's life. On one engine sample i is the
@@ -94,10 +94,10 @@ class Engine:
         self._asked = options = BackendOptions(device, precision, batch_size, threads, tune)
         as_onnx = partial(checkpoint_as_onnx, cleanup=self._cleanup)
         with shortage(batch_size, f"while {str(artifact)!r} was opened"):
-            self.artifact: Artifact = open_artifact(zoo.resolve(artifact), self.options)
-            self._backend, self._reason = backends.open_best(
-                self.artifact, backend, options, as_onnx
-            )
+            file = open_artifact(zoo.resolve(artifact), self.options)
+            opened = backends.open_best(file, backend, options, as_onnx, self._cleanup)
+        self.artifact: Artifact = opened.artifact
+        self._backend, self._reason = opened.backend, opened.reason
         self._untuned = tune is True and not self._backend.capabilities.tunes
         self._runner = Runner(self._backend)
         self._cleanup.callback(self._runner.close)
@@ -106,13 +106,13 @@ class Engine:
         self.device: str = self._backend.device
         self.precision: str = self._backend.precision
         self.batch_size: int = self._backend.batch_size
-        check_supported(self.artifact.path, self.spec, self.batch_size)
+        check_supported(self.artifact.location, self.spec, self.batch_size)
         # A tenth of the start; and who has not imported it listens to nothing.
         if "logging" in sys.modules:
             import logging
 
             logging.getLogger("engine").info(
-                "opened %s with %s (%s)", self.artifact.path, self.backend, self._reason
+                "opened %s with %s (%s)", self.artifact.location, self.backend, self._reason
             )
 
     def generate(
@@ -329,7 +329,7 @@ class Engine:
         """A second engine of the same artifact, backend and options. Raises as `Engine` does."""
         asked = replace(self._asked, batch_size=batch_size)
         given = {f.name: getattr(of, f.name) for of in (asked, self.options) for f in fields(of)}
-        return Engine(self.artifact.path, backend=self.backend, **given)
+        return Engine(self.artifact.location, backend=self.backend, **given)
 
     @property
     def versions(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ def explained(engine: Engine, version: str, reason: str) -> str:
     lines = [
         f"model      {spec.name} ({spec.family}, {condition})"
         + (", spec inferred from the tensors" if spec.inferred else ""),
-        f"artifact   {engine.artifact.path}",
+        f"artifact   {engine.artifact.location}",
         f"latent     {list(spec.latent.shape)} {spec.latent.distribution}",
         *(
             f"noise      {noise.name} {list(noise.shape)} {noise.distribution}"

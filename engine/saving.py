@@ -156,7 +156,7 @@ def describe(engine: Engine, n: int, output: str | None, **settings: Any) -> Man
         raise OptionError("output='torch' is for tensors; files hold uint8 or float32")
     shape, dtype = sample_array(engine.spec, form)
     return Manifest(
-        artifact=engine.artifact.path.name,
+        artifact=engine.artifact.name,
         sha256=engine.artifact.sha256,
         options=_as_json(engine.options.given()),
         backend=engine.backend,

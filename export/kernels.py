@@ -36,7 +36,7 @@ def main(
     out = out or artifact.with_suffix(".kernels")
     if out.suffix != ".kernels":
         raise OptionError(f"{out}: call the file NAME.kernels, so that it can be found")
-    targets = _targets(target)
+    targets = parse_kernel_targets(target)
     opened = open_artifact(artifact, options)
     require("torch", "triton", extra="triton")
     if os.environ.get("TRITON_INTERPRET"):
@@ -55,7 +55,7 @@ def main(
         click.echo(line)
 
 
-def _targets(text: str) -> list[int]:
+def parse_kernel_targets(text: str) -> list[int]:
     """Compute capabilities, each once. Raises OptionError."""
     from kernels.compile import ARCHITECTURES
 

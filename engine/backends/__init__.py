@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 
+from engine.backends._bundled import Opened, open_bundle
 from engine.backends.base import Backend, BackendOptions
 from engine.core.artifacts import Artifact, ArtifactKind
 from engine.core.errors import BackendUnavailableError, OptionError, UnsupportedError
@@ -28,6 +31,7 @@ _PREFERENCE: dict[ArtifactKind, tuple[str, ...]] = {
     "gen": ("triton", "native", "torch", "numpy"),
     "plan": ("tensorrt",),
     "spec": ("null",),
+    "bundle": ("null",),
 }
 
 
@@ -120,12 +124,39 @@ def open_best(
     asked: str,
     options: BackendOptions,
     as_onnx: Callable[[Artifact], Artifact],
-) -> tuple[Backend, str]:
+    cleanup: ExitStack,
+) -> Opened:
     """The artifact opened on the backend asked for, or for `auto` on the first that takes it.
 
-    as_onnx: makes an ONNX file of a checkpoint, for backends that want one. Gives the reason too.
-    Raises as `choose` does, and what the backend raises.
+    as_onnx: makes an ONNX file of a checkpoint, for backends that want one. cleanup: closed with
+    the engine. Raises as `choose` does, and what the backend raises.
     """
+
+    def open_file(file: Artifact) -> tuple[Backend, str]:
+        return _open(file, asked, options, as_onnx)
+
+    if asked != "auto":
+        # An unknown name is the same mistake for every part of a bundle.
+        get(asked)
+    if artifact.kind == "bundle" and asked != "null":
+        return open_bundle(artifact, partial(_candidates, asked=asked), open_file, cleanup)
+    return Opened(*open_file(artifact), artifact)
+
+
+def _candidates(kind: ArtifactKind, asked: str) -> dict[str, type[Backend]]:
+    """What may open a kind of file, best first."""
+    if asked == "auto":
+        return {name: get(name) for name in _PREFERENCE[kind]}
+    backend = get(asked)
+    return {asked: backend} if kind in backend.capabilities.artifacts else {}
+
+
+def _open(
+    artifact: Artifact,
+    asked: str,
+    options: BackendOptions,
+    as_onnx: Callable[[Artifact], Artifact],
+) -> tuple[Backend, str]:
     if asked != "auto":
         choice = choose(artifact, asked)
         return _opened(choice.backend, artifact, options, as_onnx), choice.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.backends.base import not_installed
 from engine.core.artifacts import Artifact, read_sidecar, read_spec_file, sidecar_path
+from engine.core.bundle import read_bundle
 from engine.core.errors import ArtifactError, BackendUnavailableError
 from engine.core.options import refuse_options
 from engine.core.spec import GeneratorSpec
@@ -15,6 +16,9 @@ def read_spec(artifact: Artifact) -> GeneratorSpec:
     if artifact.kind == "spec":
         refuse_options(artifact.options, artifact.path, "a spec is complete")
         return read_spec_file(artifact.path)
+    if artifact.kind == "bundle":
+        refuse_options(artifact.options, artifact.path, "a bundle describes itself")
+        return read_bundle(artifact.path).spec
     if artifact.kind == "gen":
         refuse_options(artifact.options, artifact.path, "the file describes itself")
         return gen.read_spec(artifact.path)

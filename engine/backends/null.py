@@ -32,7 +32,7 @@ class NullBackend(Backend):
 
     name = "null"
     capabilities = Capabilities(
-        artifacts=("spec", "checkpoint", "onnx", "gen", "plan"),
+        artifacts=("spec", "checkpoint", "onnx", "gen", "plan", "bundle"),
         devices=("cpu",),
         precisions=("fp32",),
     )

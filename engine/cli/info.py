@@ -10,6 +10,7 @@ import click
 
 from engine.cli.options import EngineOptions, artifact_argument, model_options
 from engine.cli.table import print_table
+from engine.core.bundle import Bundle, read_bundle
 
 if TYPE_CHECKING:
     from engine.core.artifacts import Artifact
@@ -26,8 +27,11 @@ def info(artifact: str, as_json: bool, options: EngineOptions) -> None:
     opened = dataclasses.replace(options, backend="null")
     with opened.open(artifact) as engine:
         spec, file = engine.spec, engine.artifact
+    bundle = read_bundle(file.path) if file.kind == "bundle" else None
     if as_json:
         values = {"artifact": _artifact(file), "spec": spec.to_dict(), "tensors": tensors(spec)}
+        if bundle is not None:
+            values["bundle"] = _bundle(bundle)
         click.echo(json.dumps(values, indent=2, ensure_ascii=False))
         return
     condition = (
@@ -39,6 +43,7 @@ def info(artifact: str, as_json: bool, options: EngineOptions) -> None:
             ("model", f"{spec.name} ({spec.family}, {spec.modality})"),
             ("spec", "inferred from the tensors" if spec.inferred else "carried by the file"),
             *((key, str(value)) for key, value in _artifact(file).items()),
+            *([] if bundle is None else _parts(bundle)),
             ("entry points", ", ".join(spec.entry_points)),
             ("condition", condition),
             *((f"{item['entry_point']} {item['way']}", _tensor(item)) for item in tensors(spec)),
@@ -80,6 +85,21 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
         "bytes": artifact.path.stat().st_size,
         "sha256": artifact.sha256,
     }
+
+
+def _bundle(bundle: Bundle) -> dict[str, Any]:
+    values = dataclasses.asdict(bundle.index)
+    for part, told in zip(bundle.index.parts, values["parts"], strict=True):
+        told["damage"] = bundle.damage(part)
+    return values
+
+
+def _parts(bundle: Bundle) -> list[tuple[str, str]]:
+    found = ((part, bundle.damage(part)) for part in bundle.index.parts)
+    return [
+        *(("part", damage or part.described()) for part, damage in found),
+        *(("left out", f"{item.name}: {item.reason}") for item in bundle.index.left_out),
+    ]
 
 
 def _precision(layer: LayerPrecision) -> str:

@@ -41,15 +41,20 @@ class EngineOptions:
         to: where the samples go; a run that is resumed there keeps its batch size.
         """
         from engine.api import Engine
+        from engine.core.bundle import DAMAGED
         from engine.sinks.folder import begun_batch_size
 
         given = {item.name: getattr(self, item.name) for item in fields(self)}
         if to is not None and to.resume and self.batch_size is None:
             given["batch_size"] = begun_batch_size(to.path)
         engine = Engine(artifact, **given)
-        assumed = engine.spec.inferred and engine.backend != "null"
+        # A packed file was made with the assumptions told.
+        loose = engine.artifact.kind not in ("gen", "bundle") and engine.backend != "null"
+        assumed = engine.spec.inferred and loose
         for note in engine.notes:
-            if note.startswith("tuning: "):
+            if note.startswith(DAMAGED):
+                click.echo(note, err=True)
+            elif note.startswith("tuning: "):
                 if self.tune:
                     click.echo(note, err=True)
             elif assumed:

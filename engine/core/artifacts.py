@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.core.bundle import read_bundle
 from engine.core.errors import ArtifactError
 from engine.core.files import sha256
 from engine.core.options import LoadOptions
 from engine.core.spec import GeneratorSpec
 
-ArtifactKind = Literal["checkpoint", "onnx", "gen", "plan", "spec"]
+ArtifactKind = Literal["checkpoint", "onnx", "gen", "plan", "spec", "bundle"]
 
 KINDS: dict[str, ArtifactKind] = {
     ".pt": "checkpoint",
@@ -28,21 +29,38 @@ KINDS: dict[str, ArtifactKind] = {
     ".plan": "plan",
     ".engine": "plan",
     ".json": "spec",
+    ".bundle": "bundle",
 }
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that holds a generator, and what the user said about it."""
+    """A file that holds a generator, and what the user said about it.
+
+    part: of a bundle, the one that is meant; None leaves it to the machine.
+    """
 
     path: Path
     kind: ArtifactKind
     options: LoadOptions = field(default_factory=LoadOptions)
+    part: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it: NAME.onnx, NAME.bundle/model.onnx."""
+        return self.path.name if self.part is None else f"{self.path.name}/{self.part}"
+
+    @property
+    def location(self) -> Path:
+        """What opens it again: its path, that of a part with the part's name."""
+        return self.path if self.part is None else self.path / self.part
 
     @cached_property
     def sha256(self) -> str:
-        """Hex digest of the file."""
-        return sha256(self.path)
+        """Hex digest of the file, or of the part of a bundle."""
+        if self.part is None:
+            return sha256(self.path)
+        return read_bundle(self.path).part(self.part).sha256
 
     def encoder(self) -> Artifact:
         """The encoder of an ONNX file or a plan: NAME.encoder.onnx beside NAME.onnx.
@@ -59,7 +77,7 @@ class Artifact:
 
 def open_artifact(path: str | Path, options: LoadOptions | None = None) -> Artifact:
     """Check that a file is there and tell its kind by its suffix. Raises ArtifactError."""
-    path = Path(path)
+    path, part = split_part(Path(path))
     if path.is_dir():
         raise ArtifactError(f"{path} is a folder; give a model file ({_suffixes()})")
     if not path.is_file():
@@ -71,7 +89,14 @@ def open_artifact(path: str | Path, options: LoadOptions | None = None) -> Artif
         )
     if path.stat().st_size == 0:
         raise ArtifactError(f"{path}: the file is empty")
-    return Artifact(path, kind, options or LoadOptions())
+    return Artifact(path, kind, options or LoadOptions(), part)
+
+
+def split_part(path: Path) -> tuple[Path, str | None]:
+    """NAME.bundle/PART as the bundle's path and the part; any other path as it is."""
+    if path.parent.suffix.lower() == ".bundle" and path.parent.is_file():
+        return path.parent, path.name
+    return path, None
 
 
 def encoder_path(path: Path) -> Path:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from engine.core.artifacts import split_part
 from engine.core.errors import ArtifactError
 from engine.core.hints import nearest
 
@@ -38,7 +39,7 @@ def resolve(artifact: str | Path) -> Path:
     # A folder may be called like a model (its samples, say), and is no artifact anyway.
     if name in names() and not path.is_file():
         return _FOLDER / f"{name}.gen"
-    if path.exists():
+    if split_part(path)[0].exists():
         return path
     hint = nearest(name, names())
     raise ArtifactError(f"{artifact}: no such file, and no shipped model of that name; {hint}")
