@@ -3,6 +3,7 @@
 Strides and dilations above one in one transposed convolution: a kernel of k taps that are d apart
 is one of d (k - 1) + 1 taps, zero between them; the sums are the same, with the same padding.
 Transposed convolutions in bfloat16: TensorRT-RTX 1.7 cannot infer their types; they are refused.
+Matrix products in float32 on Turing (sm75): TensorRT-RTX 1.7 has no code for them: refused as well.
 """
 
 from __future__ import annotations
@@ -69,6 +70,31 @@ def refuse_bf16_deconvolutions(model: ModelProto) -> None:
         raise ExportError(
             f"TensorRT-RTX does not build transposed convolutions in bfloat16: {', '.join(named)}; "
             "export with --precision auto or fp16"
+        )
+
+
+def refuse_float32_products(model: ModelProto, target: str) -> None:
+    """Raise ExportError naming the matrix products that compute in float32."""
+    import onnx
+
+    try:
+        graph = onnx.shape_inference.infer_shapes(model).graph
+    except onnx.shape_inference.InferenceError:
+        # The builder's parser says what is wrong with such a graph.
+        return
+    values = (*graph.value_info, *graph.output)
+    floats = {
+        value.name for value in values if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    }
+    named = [
+        repr(node.name or node.output[0])
+        for node in graph.node
+        if node.op_type in ("Gemm", "MatMul") and node.output[0] in floats
+    ]
+    if named:
+        raise ExportError(
+            f"TensorRT-RTX does not build matrix products in float32 for {target}: "
+            f"{', '.join(named)}; export with --precision auto or fp16, or for sm80 and newer"
         )
 
 

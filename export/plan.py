@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,14 @@ from engine.core.errors import BackendUnavailableError, ExportError
 from export import builders
 from export.builders import Advance
 from export.command import require
-from export.limits import refuse_bf16_deconvolutions, without_strided_dilation
+from export.limits import (
+    refuse_bf16_deconvolutions,
+    refuse_float32_products,
+    without_strided_dilation,
+)
 from export.plan_options import BatchProfile, BuildOptions
+
+_TURING = "sm75"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def build_plan(
     """
     flavour = builder or builders.choose_builder()
     builders.check(options, flavour)
-    data, changed = _readable(model, flavour)
+    data, changed = _readable(model, flavour, options.targets)
     trt = import_flavour(flavour)
     logger = collecting_logger(flavour)
     logger.take()
@@ -97,7 +103,7 @@ def build_plan(
     )
 
 
-def _readable(model: Path, flavour: str) -> tuple[bytes, tuple[str, ...]]:
+def _readable(model: Path, flavour: str, targets: Sequence[str]) -> tuple[bytes, tuple[str, ...]]:
     """The graph as TensorRT can build it, and the nodes that were changed for that."""
     require("onnx", extra="onnx")
     import onnx
@@ -112,6 +118,8 @@ def _readable(model: Path, flavour: str) -> tuple[bytes, tuple[str, ...]]:
         ) from error
     if flavour == builders.RTX:
         refuse_bf16_deconvolutions(proto)
+        if _TURING in targets:
+            refuse_float32_products(proto, _TURING)
     changed = without_strided_dilation(proto)
     return (proto.SerializeToString() if changed else model.read_bytes()), changed
 

@@ -14,8 +14,7 @@ from benchmarks.reporting.bundle import Bundle
 from benchmarks.results import Case, Contestant
 from engine.core.errors import OptionError
 
-BEGIN = "<!-- benchmarks:begin -->"
-END = "<!-- benchmarks:end -->"
+SECTION = "benchmarks"
 _MOST_REASONS = 6
 
 
@@ -32,19 +31,23 @@ def section(found: Sequence[Bundle]) -> str:
     return "\n\n".join(parts)
 
 
-def spliced(readme: str, text: str) -> str:
-    """The README with `text` between its markers. Raises OptionError where they are missing."""
-    begin, end = readme.find(BEGIN), readme.find(END)
-    if begin < 0 or end < begin or readme.count(BEGIN) + readme.count(END) != 2:
-        raise OptionError(f"the README needs one line {BEGIN} and, after it, one line {END}")
-    return f"{readme[: begin + len(BEGIN)]}\n{text}\n{readme[end:]}"
+def spliced(readme: str, text: str, name: str = SECTION) -> str:
+    """The README with `text` between the markers of a section: `<!-- NAME:begin -->`, and end.
+
+    Raises OptionError where they are missing.
+    """
+    first, last = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    begin, end = readme.find(first), readme.find(last)
+    if begin < 0 or end < begin or readme.count(first) + readme.count(last) != 2:
+        raise OptionError(f"the README needs one line {first} and, after it, one line {last}")
+    return f"{readme[: begin + len(first)]}\n{text}\n{readme[end:]}"
 
 
-def difference(readme: str, text: str) -> list[str]:
+def difference(readme: str, text: str, name: str = SECTION) -> list[str]:
     """Lines in which the README and `text` differ, as a diff; none where they agree."""
     lines = difflib.unified_diff(
         readme.splitlines(),
-        spliced(readme, text).splitlines(),
+        spliced(readme, text, name).splitlines(),
         "README",
         "results",
         n=0,

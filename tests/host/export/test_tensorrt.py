@@ -114,6 +114,19 @@ def test_bf16_deconvolutions_are_refused_by_name(
 
 
 @needs_rtx
+def test_float32_products_on_turing_are_refused_by_name(
+    onnx_files: dict[str, Path], checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    options = BuildOptions(targets=("sm75",))
+    with pytest.raises(ExportError, match=r"float32 for sm75: 'node_Gemm.*auto or fp16"):
+        export_tensorrt(open_artifact(onnx_files["gan-mlp"]), tmp_path / "d.plan", options)
+    assert list(tmp_path.iterdir()) == []
+    half = BuildOptions(targets=("sm75",), precision="fp16")
+    (report,) = export_tensorrt(open_artifact(checkpoints["gan-mlp"]), tmp_path / "d.plan", half)
+    assert report.plan.targets == ("sm75",)
+
+
+@needs_rtx
 def test_the_builder_tells_how_far_it_is_and_what_it_did(onnx_files: dict[str, Path]) -> None:
     told: list[tuple[str, int, int]] = []
 
