@@ -1,7 +1,7 @@
 """`python -m benchmarks.formats` takes models through every format and holds each against PyTorch.
 
-    python -m benchmarks.formats -o benchmarks/results/formats.json      about two minutes
-    python -m benchmarks.formats --read benchmarks/results/formats.json --check README.md
+    python -m benchmarks.formats -o benchmarks/formats.json      three minutes
+    python -m benchmarks.formats --read benchmarks/formats.json --check README.md
 
 Samples come from the same latents and labels everywhere; a VAE's encoder is held against PyTorch as
 well. TensorRT plans are built for every GPU that the builder knows, and cannot be run without one.
@@ -9,7 +9,6 @@ well. TensorRT plans are built for every GPU that the builder knows, and cannot 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +32,7 @@ from engine.core.artifacts import open_artifact
 from engine.core.budget import Cost
 from engine.core.errors import ArtifactError, EngineError, OptionError
 from engine.core.files import write_text
-from engine.core.records import decode_record
+from engine.core.records import ArrayTable, decode_record, encode_record
 from engine.images import to_uint8
 from training.commands import run_command
 
@@ -266,6 +265,8 @@ def _cell(row: Row) -> str:
         return "refused"
     if row.max_error is None or row.mean_psnr_db is None or row.worst_psnr_db is None:
         return f"{100 * (row.equal or 0):.2f} % of values equal"
+    if row.max_error == 0:
+        return "equal"
     if row.max_error < 1e-4:
         return f"{row.max_error:.0e}"
     return f"{row.mean_psnr_db:.1f} / {row.worst_psnr_db:.1f} dB"
@@ -293,7 +294,7 @@ def command(
         names = models or (*zoo.names(), face.NAME)
         found = measure(names, samples, lambda line: click.echo(line, err=True))
     if out is not None:
-        values = {"format": FORMAT, **dataclasses.asdict(found)}
+        values = {"format": FORMAT, **encode_record(found, ArrayTable())}
         write_text(out, json.dumps(values, indent=1) + "\n")
     text = section(found)
     if readme is not None:

@@ -24,6 +24,8 @@ _STEP = 1
 _SHARE = 0.01
 # Runtimes sum halves in other orders, and some in halves: so far below the cost that was measured.
 _SLACK_DB = 12.0
+# Closer than this, roundings of float32 tell nothing about halves.
+_INDISTINCT_DB = 90.0
 
 
 def check_finished(
@@ -69,7 +71,8 @@ def check_finished(
             )
         return
     cost = Cost.of(ours, theirs)
-    if not cost.worst_psnr_db >= lowered.cost.worst_psnr_db - _SLACK_DB:
+    measured = min(lowered.cost.worst_psnr_db, _INDISTINCT_DB)
+    if not cost.worst_psnr_db >= measured - _SLACK_DB:
         raise ExportError(
             f"{spec.name}: onnxruntime's samples of the exported graph are "
             f"{cost.worst_psnr_db:.1f} dB from fp32, and {lowered.cost.worst_psnr_db:.1f} dB were "

@@ -3,7 +3,8 @@
 Strides and dilations above one in one transposed convolution: a kernel of k taps that are d apart
 is one of d (k - 1) + 1 taps, zero between them; the sums are the same, with the same padding.
 Transposed convolutions in bfloat16: TensorRT-RTX 1.7 cannot infer their types; they are refused.
-Matrix products in float32 on Turing (sm75): TensorRT-RTX 1.7 has no code for them: refused as well.
+Matrix products and 3-D convolutions in float32 on Turing (sm75): TensorRT-RTX 1.7 has no code for
+them; they are refused.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from engine.core.errors import ExportError
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
+
+# Of a kernel: out, in, depth, height, width.
+_RANK_OF_3D = 5
 
 
 def without_strided_dilation(model: ModelProto) -> tuple[str, ...]:
@@ -73,8 +77,8 @@ def refuse_bf16_deconvolutions(model: ModelProto) -> None:
         )
 
 
-def refuse_float32_products(model: ModelProto, target: str) -> None:
-    """Raise ExportError naming the matrix products that compute in float32."""
+def refuse_float32_on_turing(model: ModelProto) -> None:
+    """Raise ExportError naming the float32 layers that cannot be built for sm75."""
     import onnx
 
     try:
@@ -82,18 +86,24 @@ def refuse_float32_products(model: ModelProto, target: str) -> None:
     except onnx.shape_inference.InferenceError:
         # The builder's parser says what is wrong with such a graph.
         return
-    values = (*graph.value_info, *graph.output)
     floats = {
-        value.name for value in values if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+        value.name
+        for value in (*graph.value_info, *graph.output)
+        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
     }
+    volumes = {item.name for item in graph.initializer if len(item.dims) == _RANK_OF_3D}
     named = [
         repr(node.name or node.output[0])
         for node in graph.node
-        if node.op_type in ("Gemm", "MatMul") and node.output[0] in floats
+        if node.output[0] in floats
+        and (
+            node.op_type in ("Gemm", "MatMul")
+            or (node.op_type in ("Conv", "ConvTranspose") and node.input[1] in volumes)
+        )
     ]
     if named:
         raise ExportError(
-            f"TensorRT-RTX does not build matrix products in float32 for {target}: "
+            f"TensorRT-RTX builds no matrix products and no 3-D convolutions in float32 for sm75: "
             f"{', '.join(named)}; export with --precision auto or fp16, or for sm80 and newer"
         )
 

@@ -19,7 +19,7 @@ from export.builders import Advance
 from export.command import require
 from export.limits import (
     refuse_bf16_deconvolutions,
-    refuse_float32_products,
+    refuse_float32_on_turing,
     without_strided_dilation,
 )
 from export.plan_options import BatchProfile, BuildOptions
@@ -119,7 +119,7 @@ def _readable(model: Path, flavour: str, targets: Sequence[str]) -> tuple[bytes,
     if flavour == builders.RTX:
         refuse_bf16_deconvolutions(proto)
         if _TURING in targets:
-            refuse_float32_products(proto, _TURING)
+            refuse_float32_on_turing(proto)
     changed = without_strided_dilation(proto)
     return (proto.SerializeToString() if changed else model.read_bytes()), changed
 
