@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.backends._cuda import no_gpu_reason
-from engine.backends._tensorrt import flavours
+from engine.backends._tensorrt import flavours, import_flavour
 from engine.core.errors import BackendUnavailableError, ExportError, OptionError
 from engine.core.files import atomic_path
 from export.plan_options import PORTABLE, BuildOptions
@@ -62,6 +62,14 @@ def check(options: BuildOptions, flavour: str) -> None:
                 f"out, or give --target {PORTABLE}"
             )
         return
+    if named:
+        known = _capabilities(import_flavour(flavour))
+        for target in named:
+            if target not in known:
+                raise OptionError(
+                    f"TensorRT-RTX does not build for {target}; known are {', '.join(known)} and "
+                    f"{PORTABLE}"
+                )
     if options.timing_cache is not None:
         raise OptionError(
             f"timing cache {options.timing_cache}: TensorRT-RTX measures nothing when it builds; "
@@ -152,17 +160,13 @@ def _named(options: BuildOptions) -> list[str]:
 
 
 def _name_targets(trt: Any, config: Any, named: list[str]) -> None:
-    known = {
-        name.lower(): member
-        for name, member in trt.ComputeCapability.__members__.items()
-        if name.startswith("SM")
-    }
-    for target in named:
-        if target not in known:
-            raise OptionError(
-                f"TensorRT-RTX {trt.__version__} does not build for {target}; known are "
-                f"{', '.join(known)} and {PORTABLE}"
-            )
+    known = _capabilities(trt)
     config.num_compute_capabilities = len(named)
     for index, target in enumerate(named):
         config.set_compute_capability(known[target], index)
+
+
+def _capabilities(trt: Any) -> dict[str, Any]:
+    """What TensorRT-RTX builds for, by our names."""
+    members = trt.ComputeCapability.__members__.items()
+    return {name.lower(): member for name, member in members if name.startswith("SM")}

@@ -15,6 +15,7 @@ from engine.core.bundle import LeftOut
 from engine.core.errors import ArtifactError, EngineError, OptionError
 from engine.core.spec import SPEC_KEY, GeneratorSpec
 from engine.program import gen
+from export import builders
 from export.bundle_file import Made, made
 from export.choices import Precision
 from export.command import require
@@ -63,6 +64,11 @@ def make_parts(artifact: Artifact, folder: Path, options: PartOptions, told: Tol
             f"{artifact.path}: give a checkpoint, an ONNX file or a .gen file to make a bundle of"
         )
     require("onnx", "onnx_ir", "onnxruntime", extra="onnx")
+    if options.targets:
+        # Before the minutes that the other parts may take.
+        flavour = builders.choose_builder()
+        for target in options.targets:
+            builders.check(_build_options(options, target), flavour)
     if artifact.kind == "gen":
         return _of_gen(artifact, folder, options, told)
     parts = (
@@ -213,8 +219,7 @@ def _add_plan(
         parts.left_out.append(LeftOut(path.name, _NO_INT8))
         return
     told(path.name)
-    build = BuildOptions(options.batch, () if target == HERE else (target,))
-    reports = export_tensorrt(open_artifact(graph), path, build)
+    reports = export_tensorrt(open_artifact(graph), path, _build_options(options, target))
     plan = reports[0].plan
     files = [file for report in reports for file in _beside(report.path, log_path(report.path))]
     parts.made.append(
@@ -226,6 +231,10 @@ def _add_plan(
             notes=(f"built by {plan.builder} {plan.builder_version}, {plan.precision}",),
         )
     )
+
+
+def _build_options(options: PartOptions, target: str) -> BuildOptions:
+    return BuildOptions(options.batch, () if target == HERE else (target,))
 
 
 def _beside(plan: Path, log: Path) -> tuple[Path, ...]:
