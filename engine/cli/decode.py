@@ -10,6 +10,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from engine import inputs
 from engine.cli.labels import parse_labels, require_labels
 from engine.cli.options import (
     EngineOptions,
@@ -34,6 +35,13 @@ _ROWS_AT_ONCE = 4096
     required=True,
     help="A .npy file of shape [n, *latent].",
 )
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of the noise that some networks take beside their latent.",
+)
 @output_options
 @labels_option
 @values_option
@@ -41,6 +49,7 @@ _ROWS_AT_ONCE = 4096
 def decode(
     artifact: str,
     latents: Path,
+    seed: int,
     to: Destination,
     labels: str | None,
     output: str | None,
@@ -52,6 +61,7 @@ def decode(
     from engine.saving import describe
     from engine.sinks.write import Job
 
+    seed = inputs.seed(seed)
     z = read_latents(latents)
     with options.open(artifact, to) as engine:
         n, size = len(z), engine.batch_size
@@ -63,7 +73,7 @@ def decode(
             engine,
             n,
             output,
-            seed=None,
+            seed=seed if engine.spec.noise else None,
             labels=choice.value,
             latents=f"sha256:{sha256(latents)}",
         )
@@ -75,6 +85,7 @@ def decode(
                 yield engine.decode(
                     z[part],
                     None if chosen is None else chosen[part],
+                    seed=seed,
                     start=first,
                     output=cast(Any, manifest.dtype),
                 )

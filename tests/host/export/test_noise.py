@@ -8,8 +8,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from click.testing import CliRunner
 
 from engine import Engine, latents
+from engine.cli import cli
 from engine.core.artifacts import open_artifact
 from engine.core.options import LoadOptions
 from engine.core.spec import Noise
@@ -143,3 +145,20 @@ def test_programs_of_torch_export(tmp_path: Path) -> None:
     with Engine(tmp_path / "noisy.onnx") as engine, Engine(tmp_path / "noisy.pt2") as eager:
         ours, theirs = (e.generate(5, seed=2, output="float32") for e in (engine, eager))
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_decode_on_the_command_line_takes_the_seed_of_the_noise(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    with Engine(files["gen"], batch_size=8) as engine:
+        z, labels = engine.latents(3, seed=4), engine.labels(3, seed=4)
+        expected = engine.generate(3, seed=4)
+    np.save(tmp_path / "z.npy", z)
+    common = ["decode", str(files["gen"]), "--latents", str(tmp_path / "z.npy")]
+    common += ["--batch-size", "8"]
+    common += [] if labels is None else ["--labels", ",".join(map(str, labels))]
+    for seed, same in ((4, True), (5, False)):
+        out = tmp_path / f"{seed}.npy"
+        arguments = [*common, "--seed", str(seed), "-o", str(out)]
+        assert CliRunner().invoke(cli, arguments).exit_code == 0
+        assert np.array_equal(np.load(out), expected) is same
