@@ -27,8 +27,9 @@ def check_rows(finite: Sequence[bool] | NDArray[np.bool_], first: int, context: 
     rows = np.asarray(finite)
     if rows.all():
         return
+    sample = first + int(rows.argmin())
     raise NumericalError(
-        f"sample {first + int(rows.argmin())} of {context} holds NaN or infinity; check the weights"
+        f"sample {sample} of {context} holds NaN or infinity; check the weights", sample
     )
 
 

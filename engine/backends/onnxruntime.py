@@ -24,7 +24,7 @@ from engine.backends.base import (
     not_installed,
 )
 from engine.core.artifacts import Artifact
-from engine.core.errors import ArtifactError, OptionError
+from engine.core.errors import ArtifactError, ImagesOnlyError, OptionError
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -84,10 +84,10 @@ class OnnxRuntimeBackend(Backend):
     def run(self, entry_point: str, inputs: Inputs) -> Batch:
         """One batch; inputs are converted to what the graph declares, outputs to float32.
 
-        Raises OptionError for a decoder that makes uint8 images itself.
+        Raises ImagesOnlyError for a decoder that makes uint8 images itself.
         """
         if entry_point == "decoder" and self._images:
-            raise OptionError(
+            raise ImagesOnlyError(
                 f"{self._artifact.path} gives uint8 images alone; ask for output='uint8', or "
                 "export it without --output uint8"
             )

@@ -23,7 +23,7 @@ from engine.backends.base import (
     not_installed,
 )
 from engine.core.artifacts import Artifact, read_sidecar, sidecar_path
-from engine.core.errors import ArtifactError, OptionError
+from engine.core.errors import ArtifactError, ImagesOnlyError, OptionError
 from engine.core.files import sha256
 from engine.core.options import refuse_options
 from engine.core.spec import GeneratorSpec
@@ -91,10 +91,10 @@ class TensorRTBackend(Backend):
     def run(self, entry_point: str, inputs: Inputs) -> Batch:
         """One batch; outputs are torch tensors on the device, ready when this returns.
 
-        Raises OptionError for a decoder that makes uint8 images itself.
+        Raises ImagesOnlyError for a decoder that makes uint8 images itself.
         """
         if entry_point == "decoder" and self._images:
-            raise OptionError(
+            raise ImagesOnlyError(
                 f"{self._artifact.path} gives uint8 images alone; ask for output='uint8', or "
                 "build it without --output uint8"
             )

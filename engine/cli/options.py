@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli import types
+from engine.core.options import LoadOptions
 from engine.sinks.destination import FORMATS, MEMBERS, Destination, FileOptions, destination
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class EngineOptions:
     classes: int | None = None
     input_shape: tuple[int, ...] | None = None
     output_range: tuple[float, float] | None = None
+
+    def without_model(self) -> EngineOptions:
+        """The same, without what describes a model."""
+        unsaid: dict[str, Any] = {item.name: None for item in fields(LoadOptions)}
+        return replace(self, **unsaid)
 
     def open(self, artifact: str, to: Destination | None = None) -> Engine:
         """Open an artifact; what had to be assumed about the model is told on stderr.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,10 @@ from engine.cli import types
 from engine.cli.options import EngineOptions, engine_options
 from engine.cli.progress import progress_bar
 from engine.cli.table import print_table
-from engine.core.errors import OptionError
+from engine.core.errors import OptionError, SelfDescribedError
+
+if TYPE_CHECKING:
+    from engine.api import Engine
 
 
 @click.command()
@@ -27,11 +30,10 @@ from engine.core.errors import OptionError
 @click.option(
     "--max-error",
     type=click.FloatRange(min=0),
-    default=1e-3,
-    show_default=True,
-    help="Largest difference allowed, in the model's own range.",
+    help="Largest difference allowed, in the model's own range, of images too.",
 )
 @click.option("--min-psnr", type=float, help="Smallest PSNR allowed, in dB.")
+@click.option("--decoder-only", is_flag=True, help="Leave the encoders of VAEs out.")
 @click.option(
     "--pictures",
     type=click.Path(path_type=Path),
@@ -46,8 +48,9 @@ def verify(
     b: str,
     n: int,
     seed: int,
-    max_error: float,
+    max_error: float | None,
     min_psnr: float | None,
+    decoder_only: bool,
     pictures: Path | None,
     as_json: bool,
     options: EngineOptions,
@@ -55,41 +58,32 @@ def verify(
     """Compare two artifacts, backends or precisions on the same latents.
 
     Each side may name its own backend and precision: dcgan.pt@eager dcgan.onnx@onnxruntime:fp32.
-    The exit code is 1 when they are farther apart than the tolerance.
+    The encoders of VAEs are compared too, on the images of A. Where a side gives uint8 images
+    alone, uint8 is compared.
+
+    The exit code is 1 when they are farther apart than the tolerance: --max-error and --min-psnr,
+    those that are given. By default 1e-3 where both compute in fp32 (of images that are uint8: one
+    step, in one value of a hundred), and the image budget where a side computes in less.
     """
     from engine.cli.compare import compare
+    from engine.cli.tolerance import choose
+    from engine.cli.verify_report import Report, report_values, table
     from engine.cli.worst import Worst
 
-    (a_path, a_options), (b_path, b_options) = (side(text, options) for text in (a, b))
-    with (
-        a_options.open(a_path) as first,
-        b_options.open(b_path) as second,
-        progress_bar(n, "samples") as bar,
-    ):
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(engine) for engine in _both(a, b, options))
         worst = None if pictures is None else Worst(first.spec, pictures)
-        result = compare(first, second, n, seed, bar.update, worst)
-        sides = [
-            (engine.artifact.path.name, engine.backend, engine.precision)
-            for engine in (first, second)
-        ]
-    if worst is not None:
-        worst.write()
-    passed = result.within(max_error, min_psnr)
+        with progress_bar(n, "samples") as bar:
+            result = compare(first, second, n, seed, bar.update, worst, encoders=not decoder_only)
+        tolerance = choose(first, second, result.compared_as, max_error, min_psnr)
+        report = Report.of(first, second, seed, result, tolerance)
+    if worst is not None and not worst.write():
+        click.echo("no picture: NaN or infinity cannot be shown", err=True)
     if as_json:
-        click.echo(json.dumps(_report(result, sides, seed, max_error, min_psnr, passed), indent=2))
+        click.echo(json.dumps(report_values(report), indent=2))
     else:
-        floor = "" if min_psnr is None else f"at least {min_psnr:g}"
-        print_table(
-            [
-                *((name, " ".join(side)) for name, side in zip("AB", sides, strict=True)),
-                ("max error", f"{result.max_error:.3g}", f"at most {max_error:g}"),
-                ("mean error", f"{result.mean_error:.3g}", ""),
-                ("PSNR", f"{result.psnr_db:.1f} dB", floor),
-                ("worst sample", f"{result.worst_sample}", f"of {n}, seed {seed}"),
-                ("verdict", "the same within the tolerance" if passed else "different"),
-            ]
-        )
-    if not passed:
+        print_table(table(report))
+    if not report.passed:
         ctx.exit(1)
 
 
@@ -111,23 +105,25 @@ def side(text: str, options: EngineOptions) -> tuple[str, EngineOptions]:
     )
 
 
-def _report(
-    result: Any,
-    sides: list[tuple[str, str, str]],
-    seed: int,
-    max_error: float,
-    min_psnr: float | None,
-    passed: bool,
-) -> dict[str, Any]:
-    values = dataclasses.asdict(result)
-    # JSON has no infinity; null says that the outputs are equal.
-    values["psnr_db"] = result.psnr_db if math.isfinite(result.psnr_db) else None
-    keys = ("artifact", "backend", "precision")
-    return {
-        "a": dict(zip(keys, sides[0], strict=True)),
-        "b": dict(zip(keys, sides[1], strict=True)),
-        "seed": seed,
-        **values,
-        "tolerance": {"max_error": max_error, "min_psnr_db": min_psnr},
-        "passed": passed,
-    }
+def _both(a: str, b: str, options: EngineOptions) -> list[Engine]:
+    """Both sides open; what describes a model (--arch, ...) goes to the side that needs it.
+
+    Raises SelfDescribedError where neither does.
+    """
+    opened: list[Engine] = []
+    refusals = []
+    try:
+        for text in (a, b):
+            path, own = side(text, options)
+            try:
+                opened.append(own.open(path))
+            except SelfDescribedError as error:
+                refusals.append(error)
+                if len(refusals) == 2:
+                    raise refusals[0] from None
+                opened.append(own.without_model().open(path))
+    except BaseException:
+        for engine in opened:
+            engine.close()
+        raise
+    return opened

@@ -42,9 +42,13 @@ class Worst:
         self._kept: list[tuple[float, int, Array, Array]] = []
 
     def offer(self, first: int, errors: Array, ours: Array, theirs: Array) -> None:
-        """Samples first .. first + n of both engines, [n, C, H, W], and the error of each."""
+        """Samples first .. first + n of both engines and the error of each.
+
+        Floats [n, C, H, W] in the model's range, or uint8 images [n, H, W, C].
+        """
         for row in np.argsort(errors)[::-1][: self._count]:
-            entry = float(errors[row]), -(first + int(row)), ours[row].copy(), theirs[row].copy()
+            one, other = (self._image(side[row : row + 1]) for side in (ours, theirs))
+            entry = float(errors[row]), -(first + int(row)), one, other
             if len(self._kept) < self._count:
                 heapq.heappush(self._kept, entry)
             else:
@@ -55,22 +59,28 @@ class Worst:
         """Their numbers, worst first."""
         return [-entry[1] for entry in self._sorted()]
 
-    def write(self) -> None:
+    def write(self) -> bool:
         """A PNG: a column for each sample, worst first; rows A, B and 32 times the difference.
 
-        Raises OutputError.
+        False, and no file, where there are no samples. Raises OutputError.
         """
         from engine.sinks.png import encode_png
 
         entries = self._sorted()
-        a, b = (
-            to_uint8(np.stack([entry[side] for entry in entries]), self._range) for side in (2, 3)
-        )
+        if not entries:
+            return False
+        a, b = (np.stack([entry[side] for entry in entries]) for side in (2, 3))
         apart = np.abs(a.astype(np.int16) - b) * _GAIN
         rows = [a, b, np.minimum(apart, 255).astype(np.uint8)]
         text = {"Comment": f"samples {', '.join(map(str, self.samples))}; A, B, {_GAIN} x |A - B|"}
         with atomic_path(self._path) as temporary:
             temporary.write_bytes(encode_png(_tiled(rows), text))
+        return True
+
+    def _image(self, values: Array) -> Array:
+        images = values if values.dtype == np.uint8 else to_uint8(values, self._range)
+        image: Array = images[0].copy()
+        return image
 
     def _sorted(self) -> list[tuple[float, int, Array, Array]]:
         return sorted(self._kept, key=lambda entry: (-entry[0], -entry[1]))

@@ -15,6 +15,8 @@ LARGEST_MEAN_DIFFERENCE = 0.25
 
 _PEAK = 255.0
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -37,11 +39,16 @@ class Cost:
         error = samples.astype(np.float64) - reference
         if not np.isfinite(error).all():
             return cls(-math.inf, -math.inf, math.inf)
-        squares = np.square(error).reshape(len(error), -1).mean(axis=1)
+        by_sample = error.reshape(len(error), -1)
+        return cls.gathered(np.square(by_sample).mean(axis=1), np.abs(by_sample).mean(axis=1))
+
+    @classmethod
+    def gathered(cls, squares: Floats, differences: Floats) -> Cost:
+        """Of the mean squared error of each sample [n] and its mean absolute error [n]."""
         return cls(
             mean_psnr_db=_decibel(float(squares.mean())),
             worst_psnr_db=_decibel(float(squares.max())),
-            mean_difference=round(float(np.abs(error).mean()), 4),
+            mean_difference=round(float(differences.mean()), 4),
         )
 
     @property

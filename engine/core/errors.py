@@ -17,6 +17,14 @@ class OptionError(EngineError, ValueError):
     """An argument is out of range, unknown, or does not fit the model."""
 
 
+class SelfDescribedError(OptionError):
+    """An option says something about a model whose file says it itself."""
+
+
+class ImagesOnlyError(OptionError):
+    """Floats were asked of a decoder that gives uint8 images alone."""
+
+
 class BackendUnavailableError(EngineError):
     """The backend asked for cannot run here; the message gives the reason and what can."""
 
@@ -26,7 +34,11 @@ class UnsupportedError(BackendUnavailableError):
 
 
 class NumericalError(EngineError, ArithmeticError):
-    """NaN or infinity in the weights or in an output."""
+    """NaN or infinity in the weights, or in the output of a sample, then with its number."""
+
+    def __init__(self, message: str, sample: int | None = None) -> None:
+        super().__init__(message)
+        self.sample = sample
 
 
 class OutputError(EngineError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from engine.core.errors import OptionError
+from engine.core.errors import OptionError, SelfDescribedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,12 @@ class LoadOptions:
 def refuse_options(
     options: LoadOptions, path: Path, why: str, allowed: tuple[str, ...] = ()
 ) -> None:
-    """Raise OptionError for options about what the file says itself."""
+    """Raise SelfDescribedError for options about what the file says itself."""
     for name, value in options.given().items():
         if name not in allowed:
-            raise OptionError(f"{name}={value!r} does not apply to {path}: {why}; leave it out")
+            raise SelfDescribedError(
+                f"{name}={value!r} does not apply to {path}: {why}; leave it out"
+            )
 
 
 def _is_count(value: Any) -> bool:

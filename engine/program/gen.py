@@ -123,6 +123,16 @@ def read_spec(path: str | Path) -> GeneratorSpec:
         raise ArtifactError(f"{path}: {error}; {_REMEDY}") from error
 
 
+def read_source(path: str | Path) -> Source:
+    """What a file was made of; only its header is read and verified. Raises ArtifactError."""
+    header = container.read(path, header_only=True).header
+    try:
+        source: Source = decode_record(header.get("source"), Source, ())
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}; {_REMEDY}") from error
+    return source
+
+
 def _evidence(values: Any) -> Evidence | None:
     evidence: Evidence | None = None if values is None else decode_record(values, Evidence, ())
     return evidence

@@ -14,7 +14,9 @@ from click.testing import Result
 from engine import Engine, OptionError
 from engine.cli.compare import Comparison, compare
 from engine.cli.options import EngineOptions
+from engine.cli.tolerance import Tolerance, choose
 from engine.cli.verify import side
+from engine.core.budget import Cost
 
 Run = Callable[..., Result]
 
@@ -25,11 +27,14 @@ class Shifted:
     def __init__(self, shift: Callable[[int], float], batch_size: int) -> None:
         self.shift = shift
         self.batch_size = batch_size
-        self.artifact = SimpleNamespace(path=Path("shifted"))
+        self.artifact = SimpleNamespace(path=Path("shifted"), kind="checkpoint")
         self.spec = SimpleNamespace(
             latent=SimpleNamespace(shape=(1,)),
             output=SimpleNamespace(shape=(1, 2, 2), range=(-1.0, 1.0)),
             classes=(),
+            noise=(),
+            modality="image",
+            entry_points=("decoder",),
         )
 
     def latents(self, n: int, *, seed: int, start: int) -> np.ndarray:
@@ -54,29 +59,84 @@ def engines(shift: Callable[[int], float]) -> tuple[Engine, Engine]:
 def test_errors_are_those_of_the_definition() -> None:
     result = compare(*engines(lambda index: 0.5 if index == 17 else 0.25), 30)
     squares = (29 * 0.25**2 + 0.5**2) / (30 * 4)
+    # 0.5 is 63.75 steps of 255 above the middle (127.5, rounded to even: 128), 0.25 is 31.875.
+    steps = (29 * 31**2 + 63**2) / (30 * 4)
     assert result == Comparison(
         samples=30,
         max_error=0.5,
         mean_error=pytest.approx((29 * 0.25 + 0.5) / (30 * 4)),
         psnr_db=pytest.approx(10 * math.log10(4 / squares)),
         worst_sample=17,
+        cost=Cost(
+            mean_psnr_db=pytest.approx(10 * math.log10(255**2 / steps), abs=0.01),
+            worst_psnr_db=pytest.approx(10 * math.log10(255**2 / (63**2 / 4)), abs=0.01),
+            mean_difference=pytest.approx((29 * 31 + 63) / (30 * 4), abs=1e-4),
+        ),
+        max_step=63,
+        equal_share=0.75,
     )
 
 
 def test_equal_outputs_have_infinite_psnr() -> None:
     result = compare(*engines(lambda _: 0.0), 3)
     assert (result.max_error, result.psnr_db) == (0.0, math.inf)
-    assert result.within(0.0, 200.0)
+    assert Tolerance("given", "", 0.0, 200.0).holds(result)
 
 
 @pytest.mark.parametrize(
     ("max_error", "min_psnr_db", "within"),
-    [(0.1, None, True), (0.0999, None, False), (0.1, 40.0, True), (0.1, 40.1, False)],
-    ids=["at the limit", "beyond it", "PSNR at the limit", "PSNR beyond it"],
+    [
+        (0.1, None, True),
+        (0.0999, None, False),
+        (0.1, 40.0, True),
+        (0.1, 40.1, False),
+        (None, 40.0, True),
+    ],
+    ids=["at the limit", "beyond it", "PSNR at the limit", "PSNR beyond it", "PSNR alone"],
 )
-def test_the_tolerance(max_error: float, min_psnr_db: float | None, within: bool) -> None:
+def test_the_tolerance(max_error: float | None, min_psnr_db: float | None, within: bool) -> None:
     comparison = Comparison(1, 0.1, 0.1, 40.0, 0)
-    assert comparison.within(max_error, min_psnr_db) is within
+    assert Tolerance("given", "", max_error, min_psnr_db).holds(comparison) is within
+
+
+@pytest.mark.parametrize(
+    ("max_step", "equal_share", "within"),
+    [(1, 0.99, True), (2, 0.999, False), (1, 0.989, False)],
+    ids=["ties", "two steps", "a step in many values"],
+)
+def test_the_tolerance_of_images(max_step: int, equal_share: float, within: bool) -> None:
+    comparison = Comparison(1, 0.1, 0.1, 40.0, 0, "uint8", None, max_step, equal_share)
+    assert Tolerance("uint8", "").holds(comparison) is within
+
+
+@pytest.mark.parametrize(
+    ("precisions", "kind"),
+    [
+        (("fp32", "fp64"), "fp32"),
+        (("fp32", "bf16"), "budget"),
+        (("mixed", "fp32"), "budget"),
+        (("int8", "int8"), "budget"),
+    ],
+    ids="-".join,
+)
+def test_the_lower_precision_sets_the_tolerance(precisions: tuple[str, str], kind: str) -> None:
+    a, b = engines(lambda _: 0.0)
+    a.precision, b.precision = precisions
+    tolerance = choose(a, b, "float32")
+    assert tolerance.kind == kind
+    assert choose(a, b, "float32", min_psnr_db=30.0).kind == "given"
+    if kind == "budget":
+        assert "computes in" in tolerance.reason
+    else:
+        assert choose(a, b, "uint8").kind == "uint8"
+
+
+@pytest.mark.parametrize(
+    ("shift", "within"), [(2 / 255, True), (8 / 255, False)], ids=["1 step", "4 steps"]
+)
+def test_the_budget_is_that_of_images(shift: float, within: bool) -> None:
+    result = compare(*engines(lambda _: shift), 8)
+    assert Tolerance("budget", "", lower=True).holds(result) is within
 
 
 def test_models_of_other_shapes_are_not_compared(models: dict[str, str]) -> None:
