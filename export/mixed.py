@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Half = Literal["fp16", "bf16"]
 
 LARGEST_FP16 = 65504.0
-_PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
 # Elementwise functions, norms and moves that every runtime has in half precision.
 _FOLLOWERS = (
     *("Add", "Sub", "Mul", "Div", "Neg", "Abs", "Sqrt", "Pow", "Exp", "Max", "Min", "Clip"),
@@ -54,7 +54,7 @@ def layers(model: ModelProto) -> tuple[Layer, ...]:
     made_in: dict[str, int] = {}
     for index, node in enumerate(graph.node):
         number = max((made_in.get(name, 0) for name in node.input), default=0)
-        if node.op_type in _PRODUCTS:
+        if node.op_type in PRODUCTS:
             members.append([index])
             number = len(members)
         elif node.op_type in _FOLLOWERS and number:

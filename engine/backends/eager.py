@@ -50,7 +50,7 @@ class EagerBackend(Backend):
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self._dtype = dtypes[self.precision]
         self._modules = {
-            name: _prepare(module, self.device, self._dtype)
+            name: prepare(module, self.device, self._dtype)
             for name, module in loaded.entry_points.items()
         }
 
@@ -91,7 +91,8 @@ class EagerBackend(Backend):
         return tensor.to(device=self.device, dtype=dtype)
 
 
-def _prepare(module: torch.nn.Module, device: str, dtype: torch.dtype) -> torch.nn.Module:
+def prepare(module: torch.nn.Module, device: str, dtype: torch.dtype) -> torch.nn.Module:
+    """A module as this backend runs it."""
     import torch
 
     module = module.eval().to(device=device, dtype=dtype)

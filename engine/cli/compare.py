@@ -109,7 +109,7 @@ def compare(
             if worst_of is not None:
                 worst_of.offer(first, errors, *made)
             if posteriors is not None:
-                images = _floats(made[0], a)
+                images = as_floats(made[0], a)
                 ended_in = "encoder"
                 coded, lost = _of_both(a, b, partial(part.encoded, images), first)
                 if not lost:
@@ -193,7 +193,7 @@ def _of_both(
     return made, lost
 
 
-def _floats(images: Array, engine: Engine) -> Array:
+def as_floats(images: Array, engine: Engine) -> Array:
     """Images as an encoder takes them; values that a decoder puts outside its range are clipped."""
     low, high = engine.spec.output.range
     return from_uint8(images, (low, high)) if images.dtype == np.uint8 else images.clip(low, high)

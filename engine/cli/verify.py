@@ -18,6 +18,8 @@ from engine.core.errors import OptionError, SelfDescribedError
 
 if TYPE_CHECKING:
     from engine.api import Engine
+    from engine.cli.verify_report import Report
+    from engine.layerwise import Divergence
 
 
 @click.command()
@@ -39,6 +41,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="A PNG of the worst samples: A, B and 32 times their difference.",
 )
+@click.option(
+    "--layers", is_flag=True, help="Compare layer by layer too: where do they begin to differ?"
+)
+@click.option(
+    "--layer-tolerance",
+    type=click.FloatRange(min=0),
+    help="Largest error of a layer, of its largest number; implies --layers.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @engine_options
 @click.pass_context
@@ -52,6 +62,8 @@ def verify(
     min_psnr: float | None,
     decoder_only: bool,
     pictures: Path | None,
+    layers: bool,
+    layer_tolerance: float | None,
     as_json: bool,
     options: EngineOptions,
 ) -> None:
@@ -67,7 +79,7 @@ def verify(
     """
     from engine.cli.compare import compare
     from engine.cli.tolerance import choose
-    from engine.cli.verify_report import Report, report_values, table
+    from engine.cli.verify_report import Report
     from engine.cli.worst import Worst
 
     with ExitStack() as stack:
@@ -77,14 +89,37 @@ def verify(
             result = compare(first, second, n, seed, bar.update, worst, encoders=not decoder_only)
         tolerance = choose(first, second, result.compared_as, max_error, min_psnr)
         report = Report.of(first, second, seed, result, tolerance)
+        found = None
+        if layers or layer_tolerance is not None:
+            from engine.cli.verify_layers import compare_layers
+
+            found = compare_layers(
+                first, second, result, seed, layer_tolerance, encoders=not decoder_only
+            )
     if worst is not None and not worst.write():
         click.echo("no picture: NaN or infinity cannot be shown", err=True)
-    if as_json:
-        click.echo(json.dumps(report_values(report), indent=2))
-    else:
-        print_table(table(report))
+    _show(report, found, as_json)
     if not report.passed:
         ctx.exit(1)
+
+
+def _show(report: Report, found: Divergence | None, as_json: bool) -> None:
+    from engine.cli.verify_report import plain, report_values, table
+
+    if as_json:
+        values = report_values(report)
+        if found is not None:
+            from engine.cli.verify_layers import layer_values
+
+            values |= plain(layer_values(found))
+        click.echo(json.dumps(values, indent=2))
+        return
+    print_table(table(report))
+    if found is not None:
+        from engine.cli.verify_layers import layer_table
+
+        click.echo()
+        print_table(layer_table(found))
 
 
 def side(text: str, options: EngineOptions) -> tuple[str, EngineOptions]:
