@@ -21,7 +21,14 @@ from typing import Any
 import click
 
 from engine.backends._spec import read_spec
-from engine.core.artifacts import Artifact, encoder_path, open_artifact, read_sidecar
+from engine.core.artifacts import (
+    Artifact,
+    check_plan,
+    encoder_path,
+    open_artifact,
+    read_sidecar,
+    sidecar_path,
+)
 from engine.core.errors import ArtifactError, OptionError, OutputError
 from engine.core.files import write_text
 from engine.core.spec import GeneratorSpec
@@ -150,12 +157,18 @@ def _read_plan(path: Path, serving: Serving) -> tuple[list[Tensor], list[Tensor]
             f"{path}: built by {sidecar.get('builder')}; the server runs plans of TensorRT itself, "
             "of exactly its own version and GPU: build it there, or serve the ONNX file"
         )
-    most = int(sidecar["batch"]["max"])
+    check_plan(path, sidecar)
     sides: dict[str, list[Tensor]] = {"input": [], "output": []}
-    for tensor in sidecar["tensors"]:
-        sides[tensor["mode"]].append(
-            _checked(path, tensor["name"], tensor["dtype"], tensor["shape"][1:])
-        )
+    try:
+        most = int(sidecar["batch"]["max"])
+        for tensor in sidecar["tensors"]:
+            sides[tensor["mode"]].append(
+                _checked(path, tensor["name"], tensor["dtype"], tensor["shape"][1:])
+            )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{sidecar_path(path)}: its batch or tensors are damaged: {error!r}"
+        ) from error
     return sides["input"], sides["output"], min(most, serving.max_batch)
 
 

@@ -22,9 +22,8 @@ from engine.backends.base import (
     installed_version,
     not_installed,
 )
-from engine.core.artifacts import Artifact, read_sidecar, sidecar_path
+from engine.core.artifacts import Artifact, check_plan, read_sidecar, sidecar_path
 from engine.core.errors import ArtifactError, ImagesOnlyError, OptionError
-from engine.core.files import sha256
 from engine.core.options import refuse_options
 from engine.core.spec import GeneratorSpec
 
@@ -123,10 +122,8 @@ def _load(path: Path) -> tuple[LoadedPlan, Mapping[str, Any] | None]:
     """A plan with the library that built it, and its sidecar."""
     sidecar = read_sidecar(path)
     builder = None if sidecar is None else sidecar.get("builder")
-    if sidecar is not None and sidecar.get("sha256") not in (None, sha256(path)):
-        raise ArtifactError(
-            f"{path}: the sidecar beside it belongs to another plan; build the plan again"
-        )
+    if sidecar is not None:
+        check_plan(path, sidecar)
     installed = flavours()
     if builder is not None and builder not in installed:
         raise ArtifactError(

@@ -189,7 +189,8 @@ class GeneratorSpec:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        # Beside its own error: text in no encoding, and lists within lists without end.
+        except (ValueError, RecursionError) as error:
             raise ArtifactError(f"{path}: not JSON: {error}") from error
         return cls.from_dict(values, path)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import ArtifactError
+from engine.core.zips import check_member, open_zip
 
 # Named in torch's refusal: "unsupported GLOBAL posix.system", "GLOBAL mine.Net was not an allowed".
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
@@ -34,16 +35,38 @@ def read_values(path: str | Path) -> Any:
         raise ArtifactError(f"{path}: no such file")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    zipped = _begins(path) == b"PK"
+    if zipped:
+        _check_archive(path)
     try:
         # torch warns about other pickle protocols before it refuses them.
         with warnings.catch_warnings(), torch.serialization.safe_globals(_inert_types()):
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # Mapped, a tensor cannot reach out of the file; torch believes sizes otherwise.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
         raise ArtifactError(f"{path}: {_refusal(path, str(error))}") from error
     # Damaged bytes make torch's reader stumble over nearly anything.
     except Exception as error:
         raise ArtifactError(f"{path}: {_damage(path, error)}") from error
+
+
+def _check_archive(path: Path) -> None:
+    """Compare the checksums, which torch does not, and refuse what cannot be mapped."""
+    try:
+        with open_zip(path) as (archive, members):
+            for member in members:
+                _check_stored(member)
+                check_member(archive, member)
+    except ArtifactError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise ArtifactError(f"{path}: a damaged checkpoint, or cut short: {reason}") from error
+
+
+def _check_stored(member: zipfile.ZipInfo) -> None:
+    # The source text of TorchScript is; torch says then what the file is.
+    if member.compress_type != zipfile.ZIP_STORED and "/code/" not in member.filename:
+        raise ArtifactError(f"{member.filename!r} is compressed, which torch.save does not do")
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

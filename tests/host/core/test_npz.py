@@ -149,7 +149,7 @@ def test_names_and_kinds_of_members(tmp_path: Path) -> None:
     refused(path, "'x.npy' stands twice")
     refused(archive(tmp_path / "other.npz", ("code.py", b"1")), "'code.py' is no .npy array")
     lzma = archive(tmp_path / "lzma.npz", ("x.npy", good), compression=zipfile.ZIP_LZMA)
-    refused(lzma, "compressed in another way")
+    refused(lzma, "compressed in an unknown way")
     refused(tmp_path / "none.npz", "no such file")
     array = tmp_path / "array.npz"
     array.write_bytes(good)
@@ -166,7 +166,7 @@ def test_damage_anywhere(compressed: bool, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     for place in range(0, len(good), 3):
         path.write_bytes(good[:place])
-        refused(path, "npz file")
+        refused(path, "a.npz: ")
         damaged = bytearray(good)
         damaged[place] ^= 1 << (place % 8)
         path.write_bytes(damaged)

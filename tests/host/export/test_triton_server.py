@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from engine.core.artifacts import open_artifact, sidecar_path
 from engine.core.errors import ArtifactError, OptionError, OutputError
+from engine.core.files import sha256
 from engine.core.spec import GeneratorSpec
 from engine.models.load import load_generator
 from export.convert import export_onnx
@@ -108,6 +109,7 @@ def plan(folder: Path, builder: str) -> Path:
         {"name": "images", "mode": "output", "dtype": "uint8", "shape": [-1, 4, 4, 1]},
     ]
     values = {"spec": spec.to_dict(), "builder": builder, "batch": {"max": 32}, "tensors": tensors}
+    values["sha256"] = sha256(path)
     sidecar_path(path).write_text(json.dumps(values))
     return path
 
