@@ -1,7 +1,7 @@
 """A loaded generator -> torch.export program (`.pt2`): its graph and weights without its code.
 
-The spec travels in an extra file of the archive; a `.pt2` holds one graph, so an encoder is left
-out.
+The spec travels in an extra file of the archive, and a digest of everything in another; a `.pt2`
+holds one graph, so an encoder is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from engine.core.errors import ExportError
 from engine.core.files import atomic_path
 from engine.core.options import LoadOptions
 from engine.models.fold import folded
-from engine.models.foreign.program import SPEC_FILE, load_program
+from engine.models.foreign.program import load_program
+from engine.models.foreign.program_archive import SPEC_FILE, add_digest
 from engine.models.infer import first_line
 from engine.models.loaded import LoadedGenerator
 from export import graph, parity
@@ -69,6 +70,7 @@ def export_program(loaded: LoadedGenerator, out: str | Path) -> ProgramReport:
             raise ExportError(
                 f"{spec.name}: torch.export cannot express the decoder: {first_line(error)}"
             ) from error
+        add_digest(temporary)
         read = load_program(temporary, LoadOptions()).entry_points["decoder"]
         worst = max(_error(read, loaded, count) for count in parity.BATCHES)
         if not worst <= parity.TOLERANCE:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +12,38 @@ from torch import Tensor
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions, refuse_options
 from engine.core.spec import GeneratorSpec, Noise
+from engine.models.foreign.program_archive import checked_archive
 from engine.models.foreign.wrap import Program
 from engine.models.infer import first_line, infer_spec, measure, probe
 from engine.models.lift import lifted, lifted_notes
 from engine.models.loaded import LoadedGenerator, check_finite
 
-# Where a program of this project has its spec, among the extra files of the archive.
-SPEC_FILE = "generator_spec.json"
-
 
 def load_program(path: Path, options: LoadOptions) -> LoadedGenerator:
     """The generator in a `.pt2` file: inputs z [B, ...] (, labels [B] int64).
 
-    What is executed: the graph's operators, by torch.export's own interpreter. Files whose weights
-    or constants are pickles are refused, because reading those could run any code. Raises
-    ArtifactError for them, for a file cut short and for a program with a fixed batch.
+    What is executed: the graph's operators, by torch.export's own interpreter; torch reads the file
+    only as `program_archive` lets it through. Raises ArtifactError for what could run other code,
+    for a damaged file and for a program with a fixed batch.
     """
     refuse_options(
         options, path, "a torch.export program holds its graph", ("classes", "output_range")
     )
-    _refuse_pickles(path)
-    extra = {SPEC_FILE: ""}
+    archive, spec_text = checked_archive(path)
+    previous = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     try:
-        exported = torch.export.load(path, extra_files=extra)
-        module = Program(exported.module())
+        exported = torch.export.load(archive)
+        # Guards are compiled from text in the file.
+        module = Program(exported.module(check_guards=False))
     # torch.export raises whatever its many readers raise.
     except Exception as error:
         raise ArtifactError(f"{path}: not a torch.export program: {first_line(error)}") from error
+    finally:
+        logging.disable(previous)
     check_finite(dict(exported.state_dict), path)
-    if extra[SPEC_FILE]:
-        return _described(path, module, extra[SPEC_FILE], options)
+    if spec_text is not None:
+        return _described(path, module, spec_text, options)
     inputs = _inputs(exported)
     latent, classes = _latent(path, inputs, options)
     decoder, noise = lifted(module.eval(), lambda batch: probe(latent, classes, batch))
@@ -52,12 +53,9 @@ def load_program(path: Path, options: LoadOptions) -> LoadedGenerator:
     return LoadedGenerator(spec, {"decoder": decoder}, "program", {}, lifted_notes(noise) + assumed)
 
 
-def _described(
-    path: Path, module: Program, text: str | bytes, options: LoadOptions
-) -> LoadedGenerator:
+def _described(path: Path, module: Program, text: str, options: LoadOptions) -> LoadedGenerator:
     """A program of this project, with the spec that it carries. Raises ArtifactError."""
     refuse_options(options, path, "the file describes itself")
-    text = text.decode(errors="replace") if isinstance(text, bytes) else text
     spec = GeneratorSpec.from_json(text, path)
     shape = measure(path, module, probe(spec.latent, len(spec.classes), 3, noise=spec.noise))
     if shape != spec.output.shape:
@@ -66,23 +64,6 @@ def _described(
             f"{list(spec.output.shape)}; export it again"
         )
     return LoadedGenerator(spec, {"decoder": module.eval()}, "program", {})
-
-
-def _refuse_pickles(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith("_config.json") and "/data/" in name:
-                    entries = json.loads(archive.read(name)).get("config", {}).values()
-                    if any(entry.get("use_pickle", True) for entry in entries):
-                        raise ArtifactError(
-                            f"{path}: {name} holds pickled objects, which are never executed; "
-                            "export the model from plain tensors"
-                        )
-    except (zipfile.BadZipFile, OSError, ValueError, AttributeError) as error:
-        raise ArtifactError(
-            f"{path}: not a torch.export program, or cut short: {first_line(error)}"
-        ) from error
 
 
 def _inputs(exported: Any) -> list[Tensor]:
