@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.backends.base import ENCODER_INPUT, Backend, Batch, not_installed
-from engine.core.errors import BackendUnavailableError, OptionError
+from engine.core.errors import ArtifactError, BackendUnavailableError, OptionError
 from engine.core.spec import GeneratorSpec
 from engine.finite import check_finite, check_rows
 from engine.grid import GridBatch
@@ -115,6 +115,7 @@ class Runner:
         if out is None:
             return values
         if result.tensors[name] is not out:
+            self._check_shape(name, values, out.shape)
             out[...] = values
         return out
 
@@ -127,9 +128,18 @@ class Runner:
             feed[self._spec.condition.name] = plan.batch(batch.first, batch.size)
         result = self._run("encoder", feed, False, None)
         mean, logvar = result.numpy("mean")[batch.rows], result.numpy("logvar")[batch.rows]
-        for values in (mean, logvar):
+        for name, values in (("mean", mean), ("logvar", logvar)):
+            self._check_shape(name, values, (batch.wanted, *self._spec.latent.shape))
             check_finite(values, batch.first, f"the encoder of {self._context}")
         return mean, logvar
+
+    def _check_shape(self, name: str, values: NDArray[Any], wanted: tuple[int, ...]) -> None:
+        """A stranger's graph need not give what it declares, and numpy would repeat it."""
+        if values.shape != wanted:
+            raise ArtifactError(
+                f"{self._context}: {name!r} has the shape {list(values.shape)} where "
+                f"{list(wanted)} is declared; export the model again"
+            )
 
     def _run(
         self,

@@ -46,13 +46,22 @@ def open_session(
         with contextlib.redirect_stdout(io.StringIO()):
             ort.preload_dlls()
     try:
-        return ort.InferenceSession(
+        session = ort.InferenceSession(
             path, options, providers=providers or ["CPUExecutionProvider"], enable_fallback=0
         )
+        _check_text(session)
     # onnxruntime's exceptions share no base class of its own.
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise ArtifactError(f"{path}: onnxruntime cannot open this ONNX file: {reason}") from error
+    return session
+
+
+def _check_text(session: ort.InferenceSession) -> None:
+    """Damaged text raises UnicodeDecodeError where it is asked for; ask once, here."""
+    _ = session.get_modelmeta().custom_metadata_map
+    for node in (*session.get_inputs(), *session.get_outputs()):
+        _ = node.name, node.shape
 
 
 def session_spec(session: ort.InferenceSession, artifact: Artifact) -> GeneratorSpec:

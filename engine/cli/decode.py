@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import click
 import numpy as np
@@ -22,6 +23,7 @@ from engine.cli.options import (
 )
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.files import sha256
+from engine.core.npy import Header, read_header
 from engine.sinks.destination import Destination
 
 _ROWS_AT_ONCE = 4096
@@ -114,15 +116,30 @@ def check_finite(z: npt.NDArray[Any], path: Path) -> None:
 def read_latents(path: Path) -> npt.NDArray[Any]:
     """The array of a .npy file, mapped and not read. Raises ArtifactError, OptionError if empty."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with open(path, "rb") as file:
+            header = _header(file)
     except FileNotFoundError as error:
         raise ArtifactError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ArtifactError) as error:
         raise ArtifactError(f"{path}: not a .npy file of numbers: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise ArtifactError(f"{path}: several arrays in one file; give a .npy file of latents")
-    if array.ndim == 0 or len(array) == 0:
+    if not header.shape or header.shape[0] == 0:
         raise OptionError(
-            f"{path}: has the shape {array.shape}; give latents of shape [n, *latent]"
+            f"{path}: has the shape {header.shape}; give latents of shape [n, *latent]"
         )
-    return cast(npt.NDArray[Any], array)
+    # What numpy's own reader does, which fails over a damaged header with errors of any kind.
+    order: Literal["F", "C"] = "F" if header.fortran_order else "C"
+    return np.memmap(path, header.dtype, "r", header.size, header.shape, order)
+
+
+def _header(file: BinaryIO) -> Header:
+    """The header of a .npy file whose numbers are all there. Raises ArtifactError."""
+    if file.read(2) == b"PK":
+        raise ArtifactError("several arrays in one file; give a .npy file of latents")
+    file.seek(0)
+    header = read_header(file)
+    there = os.fstat(file.fileno()).st_size - header.size
+    if header.data_bytes != there:
+        raise ArtifactError(
+            f"has {there} bytes of numbers, and its header speaks of {header.data_bytes}"
+        )
+    return header

@@ -138,8 +138,14 @@ def unpack(data: bytes) -> Contents:
     stated, rest = data[_PREFIX.size : _START], data[_START:]
     if hashlib.sha256(data[: _PREFIX.size] + rest).digest() != stated:
         raise ValueError("damaged (the hash differs); make it again with python -m export.kernels")
-    # What the hash covers was written by `pack`: it is not doubted further.
-    header, blobs = json.loads(rest[:length]), memoryview(rest)[length:]
+    try:
+        return _contents(json.loads(rest[:length]), memoryview(rest)[length:])
+    # The hash is no signature: somebody else may have made it.
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its header is none that this package writes: {error!r}") from error
+
+
+def _contents(header: Any, blobs: memoryview) -> Contents:
     return Contents(
         header["about"],
         tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx_ir as ir
 
 from engine.program.lowering.constants import Const
@@ -101,7 +102,9 @@ class Node:
 
 def doubles(array: Array) -> Array:
     """Floats as float64; integers and booleans as they are."""
-    return array if array.dtype.kind in "biu" else array.astype("float64")
+    # A NaN that signals warns; it is found among the weights later.
+    with np.errstate(invalid="ignore"):
+        return array if array.dtype.kind in "biu" else array.astype("float64")
 
 
 def pairs(numbers: Sequence[int]) -> list[tuple[int, int]]:

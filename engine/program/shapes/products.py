@@ -98,3 +98,7 @@ def recurrent(operation: Recurrent, given: Shapes) -> Shapes:
 def _check_rank(geometry: Geometry) -> None:
     if not 1 <= geometry.rank <= 3:
         raise ValueError(f"there are 1 to 3 axes, not {geometry.rank}")
+    # Kernels count in 32 bits.
+    for sizes in (geometry.stride, geometry.padding, geometry.dilation):
+        if max(sizes) >= 1 << 31:
+            raise ValueError(f"strides, padding and dilation lie below 2**31, not {sizes}")
