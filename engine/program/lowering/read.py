@@ -33,9 +33,20 @@ def read(source: str | Path | ModelProto) -> ir.Model:
         model = ir.from_proto(source)
     if not len(model.graph):
         raise ArtifactError(f"{label(source)}: not an ONNX model; it has no graph")
+    _check_names(model, label(source))
     if len(model.functions):
         model = InlinePass()(model).model
     return put_together(RemoveUnusedNodesPass()(model).model)
+
+
+def _check_names(model: ir.Model, shown: str) -> None:
+    """onnx-ir gives text in no encoding as bytes, which nobody after it expects."""
+    for node in model.graph.all_nodes():
+        values = (value.name for value in (*node.inputs, *node.outputs) if value is not None)
+        names: tuple[object, ...] = (node.name, node.op_type, node.domain, *values)
+        broken = [name for name in names if not isinstance(name, (str, type(None)))]
+        if broken:
+            raise ArtifactError(f"{shown}: a damaged ONNX file: it speaks of {broken[0]!r}")
 
 
 def label(source: str | Path | ModelProto) -> str:
