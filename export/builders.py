@@ -16,11 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.backends._cuda import no_gpu_reason
+from engine.backends._cuda import compute_capability, no_gpu_reason
+from engine.backends._plan_sidecar import PORTABLE
 from engine.backends._tensorrt import flavours, import_flavour
 from engine.core.errors import BackendUnavailableError, ExportError, OptionError
 from engine.core.files import atomic_path
-from export.plan_options import PORTABLE, BuildOptions
+from export.plan_options import BuildOptions
 
 TENSORRT = "tensorrt"
 RTX = "tensorrt-rtx"
@@ -101,8 +102,10 @@ def configure(trt: Any, config: Any, options: BuildOptions, flavour: str) -> Non
 
 
 def built_for(options: BuildOptions, flavour: str) -> tuple[str, ...]:
-    """The GPUs that a plan is for, in words."""
-    return options.targets or (("this GPU",) if flavour == TENSORRT else (PORTABLE,))
+    """The GPUs that a plan is for: generations by name, or `portable`."""
+    if options.targets or flavour == RTX:
+        return options.targets or (PORTABLE,)
+    return (f"sm{compute_capability()}",)
 
 
 def load_timing_cache(config: Any, path: Path) -> None:

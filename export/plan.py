@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.backends._plan_sidecar import PlanTensor, dtype_name
 from engine.backends._tensorrt import collecting_logger, errors, import_flavour
 from engine.core.errors import BackendUnavailableError, ExportError
 from export import builders
@@ -28,16 +29,6 @@ _TURING = "sm75"
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
-    """An input or output of a plan; -1 stands for the free batch."""
-
-    name: str
-    mode: str
-    dtype: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """A serialised engine, what must be known to load it, and what its builder said."""
 
@@ -46,7 +37,7 @@ class Plan:
     builder_version: str
     targets: tuple[str, ...]
     precision: str
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[PlanTensor, ...]
     log: str = ""
 
 
@@ -165,17 +156,14 @@ def _precision(trt: Any, network: Any) -> str:
     return "fp32"
 
 
-def _tensors(network: Any) -> tuple[Tensor, ...]:
-    inputs = [("input", network.get_input(i)) for i in range(network.num_inputs)]
-    outputs = [("output", network.get_output(i)) for i in range(network.num_outputs)]
+def _tensors(network: Any) -> tuple[PlanTensor, ...]:
+    inputs = [network.get_input(index) for index in range(network.num_inputs)]
+    outputs = [network.get_output(index) for index in range(network.num_outputs)]
     return tuple(
-        Tensor(tensor.name, mode, _dtype(tensor.dtype.name), tuple(tensor.shape))
-        for mode, tensor in inputs + outputs
+        PlanTensor(tensor.name, mode, dtype_name(tensor.dtype.name), tuple(tensor.shape))
+        for mode, tensors in (("input", inputs), ("output", outputs))
+        for tensor in tensors
     )
-
-
-def _dtype(name: str) -> str:
-    return {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16"}.get(name, name.lower())
 
 
 @contextlib.contextmanager

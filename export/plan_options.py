@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from engine.backends._plan_sidecar import PORTABLE
 from engine.core.errors import OptionError
 from export.choices import OnnxOutput, Precision
 
-PORTABLE = "portable"
 # "refit": they can be exchanged later; "stripped": they are left out, and put in on the machine.
 Weights = Literal["fixed", "refit", "stripped"]
 WEIGHTS: tuple[Weights, ...] = ("fixed", "refit", "stripped")

@@ -6,7 +6,6 @@ OUT.plan.log, what the builder said. A model with an encoder gets OUT.encoder.pl
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from engine.backends._plan_sidecar import Profile, Sidecar, Source, as_values
 from engine.core.artifacts import Artifact, encoder_path, open_artifact, sidecar_path
 from engine.core.errors import OptionError
 from engine.core.files import atomic_path
@@ -29,8 +29,6 @@ from export.plan import Plan, build_plan
 from export.plan_options import WEIGHTS, BatchProfile, BuildOptions, Weights, parse_targets
 from export.report import assumed_lines
 from export.source import as_onnx
-
-SIDECAR_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +93,19 @@ def log_path(plan: Path) -> Path:
 def _sidecar(
     plan: Plan, spec: GeneratorSpec, entry_point: str, options: BuildOptions, source: Artifact
 ) -> str:
-    values = {
-        "format": "generator-plan",
-        "version": SIDECAR_VERSION,
-        "entry_point": entry_point,
-        "spec": spec.to_dict(),
-        "sha256": hashlib.sha256(plan.data).hexdigest(),
-        "builder": plan.builder,
-        "builder_version": plan.builder_version,
-        "targets": list(plan.targets),
-        "precision": plan.precision,
-        "weights": options.weights,
-        "batch": {
-            "min": options.batch.low,
-            "opt": options.batch.best,
-            "max": options.batch.high,
-        },
-        "tensors": [dataclasses.asdict(tensor) for tensor in plan.tensors],
-        "source": {"name": source.path.name, "sha256": source.sha256},
-    }
+    sidecar = Sidecar(
+        entry_point=entry_point,
+        sha256=hashlib.sha256(plan.data).hexdigest(),
+        builder=plan.builder,
+        builder_version=plan.builder_version,
+        targets=plan.targets,
+        precision=plan.precision,
+        batch=Profile(options.batch.low, options.batch.best, options.batch.high),
+        tensors=plan.tensors,
+        source=Source(source.path.name, source.sha256),
+        weights=options.weights,
+    )
+    values = as_values(sidecar, spec)
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
 
