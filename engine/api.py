@@ -226,11 +226,9 @@ class Engine:
         shape, dtype = sample_array(self.spec, form)
         with shortage(self.batch_size):
             out = None if form == "torch" else empty_aligned((n, *shape), dtype)
-            parts = (
-                self._runner.decode(
-                    padded(latents, batch.first - start, batch.size), plan, batch, form, rows, seed
-                )
-                for batch, rows in self._work(start, n, out)
+            work = self._work(start, n, out)
+            parts = self._runner.decode(
+                work, lambda first, size: padded(latents, first - start, size), plan, form, seed
             )
             return gather(parts, n, out)
 
@@ -372,10 +370,9 @@ class Engine:
         output: Output,
         out: NDArray[Any] | None,
     ) -> Iterator[Any]:
+        drawn = partial(self._draw, seed, truncation=truncation)
         with shortage(self.batch_size):
-            for batch, rows in self._work(start, n, out):
-                z = self._draw(seed, batch.first, batch.size, truncation)
-                yield self._runner.decode(z, plan, batch, output, rows, seed)
+            yield from self._runner.decode(self._work(start, n, out), drawn, plan, output, seed)
 
     def _work(
         self, start: int, n: int, out: NDArray[Any] | None

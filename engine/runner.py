@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backends.base import ENCODER_INPUT, Backend, Batch, not_installed
+from engine.backends.base import ENCODER_INPUT, Backend, Batch, Pending, not_installed
 from engine.core.errors import ArtifactError, BackendUnavailableError, OptionError
 from engine.core.spec import GeneratorSpec
 from engine.finite import check_finite, check_rows
@@ -77,27 +79,71 @@ class Runner:
 
     def decode(
         self,
-        z: Floats,
+        work: Iterable[tuple[GridBatch, NDArray[Any] | None]],
+        latents: Callable[[int, int], Floats],
         plan: LabelPlan | None,
-        batch: GridBatch,
         output: Output,
-        out: NDArray[Any] | None = None,
-        seed: int = 0,
-    ) -> Any:
-        """The wanted rows of one batch, as `span` gives it, of latents [size, *latent shape].
+        seed: int,
+    ) -> Iterator[Any]:
+        """The wanted rows of each batch, in order; some are begun ahead where the backend can.
 
-        out: the array [wanted, ...] to fill and give back, of numpy outputs.
-        seed: of the noise that the network takes beside its latent.
+        work: batches as `span` gives them, each with the array [wanted, ...] to fill and give
+            back, of numpy outputs, or None.
+        latents: of (first, size): [size, *latent shape]. seed: of the noise that the network takes
+            beside them.
         Raises NumericalError if they hold NaN or infinity.
         """
+        waiting: deque[Callable[[], Any]] = deque()
+        for batch, out in work:
+            waiting.append(
+                self._begin(batch, latents(batch.first, batch.size), plan, output, out, seed)
+            )
+            if len(waiting) > self._backend.in_flight:
+                yield waiting.popleft()()
+        while waiting:
+            yield waiting.popleft()()
+
+    def _begin(
+        self,
+        batch: GridBatch,
+        z: Floats,
+        plan: LabelPlan | None,
+        output: Output,
+        out: NDArray[Any] | None,
+        seed: int,
+    ) -> Callable[[], Any]:
+        """Begin one batch; the call that is given back waits for its rows."""
         feed: dict[str, NDArray[Any]] = {self._spec.latent.name: z}
-        name = self._spec.output.name
         if plan is not None and self._spec.condition is not None:
             feed[self._spec.condition.name] = plan.batch(batch.first, batch.size)
         for index, noise in enumerate(self._spec.noise):
             drawn = draw(noise, seed, batch.first, batch.size, kind=Kind.NOISE_LAYER, index=index)
             feed[noise.name] = drawn
-        result = self._run("decoder", feed, output == "uint8", out)
+        if self._backend.in_flight == 0:
+            result = self._run("decoder", feed, output == "uint8", out)
+            return partial(self._rows, result, batch, output, out)
+        self._check_open()
+        images = output == "uint8" and self._backend.makes_images
+        pending = self._backend.begin("decoder", feed, images, output != "torch")
+        return partial(self._finish, pending, batch, output, out)
+
+    def _finish(
+        self, pending: Pending, batch: GridBatch, output: Output, out: NDArray[Any] | None
+    ) -> Any:
+        """The rows of a batch that was begun, in memory of their own."""
+        result = pending.result()
+        try:
+            if out is None and output != "torch":
+                shape, dtype = sample_array(self._spec, output)
+                out = np.empty((batch.wanted, *shape), dtype)
+            return self._rows(result, batch, output, out)
+        finally:
+            pending.release()
+
+    def _rows(
+        self, result: Batch, batch: GridBatch, output: Output, out: NDArray[Any] | None
+    ) -> Any:
+        name = self._spec.output.name
         values: Any
         if output == "torch":
             import torch
@@ -148,8 +194,7 @@ class Runner:
         images: bool,
         out: NDArray[Any] | None,
     ) -> Batch:
-        if self._closed:
-            raise OptionError(f"the engine of {self._spec.name!r} is closed; make a new one")
+        self._check_open()
         can = self._backend.capabilities
         fused = images and self._backend.makes_images
         given: dict[str, Any] = {}
@@ -159,6 +204,10 @@ class Runner:
         if fused:
             return self._backend.run_images(feed, **given)
         return self._backend.run(entry_point, feed, **given)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise OptionError(f"the engine of {self._spec.name!r} is closed; make a new one")
 
 
 def padded(rows: Floats, first: int, batch_size: int) -> Floats:

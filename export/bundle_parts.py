@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.backends._plan_sidecar import PORTABLE
 from engine.backends._spec import read_spec
 from engine.core.artifacts import Artifact, encoder_path, open_artifact, sidecar_path
 from engine.core.budget import Cost
@@ -19,7 +20,7 @@ from export import builders
 from export.bundle_file import Made, made
 from export.choices import Precision
 from export.command import require
-from export.plan_options import PORTABLE, BatchProfile, BuildOptions
+from export.plan_options import BatchProfile, BuildOptions
 
 _STEM = "model"
 # The GPU at hand, or what the builder takes for itself.

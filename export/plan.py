@@ -5,14 +5,13 @@ The builder says what went wrong by giving None or False; the reasons lie in the
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.backends._plan_sidecar import PlanTensor, dtype_name
+from engine.backends._quiet import quiet_stderr
 from engine.backends._tensorrt import collecting_logger, errors, import_flavour
 from engine.core.errors import BackendUnavailableError, ExportError
 from export import builders
@@ -57,7 +56,7 @@ def build_plan(
     trt = import_flavour(flavour)
     logger = collecting_logger(flavour)
     logger.take()
-    with _quiet_process(), logger.everything():
+    with quiet_stderr(), logger.everything():
         try:
             maker = trt.Builder(logger)
         # The binding's way of saying that the native factory gave null.
@@ -164,17 +163,3 @@ def _tensors(network: Any) -> tuple[PlanTensor, ...]:
         for mode, tensors in (("input", inputs), ("output", outputs))
         for tensor in tensors
     )
-
-
-@contextlib.contextmanager
-def _quiet_process() -> Iterator[None]:
-    """Swallow what the native library writes past its logger, straight to the process's stderr."""
-    saved = os.dup(2)
-    silent = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(silent, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(silent)

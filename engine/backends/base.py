@@ -73,6 +73,18 @@ class Batch:
         return array
 
 
+class Pending(Protocol):
+    """A batch that was begun on a device and may still be computed."""
+
+    def result(self) -> Batch:
+        """Wait for it. Raises EngineError; its numpy arrays hold until `release`."""
+        ...
+
+    def release(self) -> None:
+        """Let the memory of its arrays be used again."""
+        ...
+
+
 class Backend(Protocol):
     """One opened artifact. Its batch size is fixed; `run` gets whole batches.
 
@@ -89,6 +101,9 @@ class Backend(Protocol):
     notes: tuple[str, ...]
     # What was decided about how to run, by name, for the record.
     decisions: Mapping[str, str] = MappingProxyType({})
+
+    # How many batches to begin before the first is waited for; 0 where there is no `begin`.
+    in_flight: int = 0
 
     @property
     def makes_images(self) -> bool:
@@ -137,6 +152,13 @@ class Backend(Protocol):
         Only where it `makes_images`; rounding is that of `engine.images`.
         """
         raise NotImplementedError(f"{self.name} makes no uint8 images of its own")
+
+    def begin(self, entry_point: str, inputs: Inputs, images: bool, to_host: bool) -> Pending:
+        """Begin what `run` or `run_images` would do, and do not wait for it.
+
+        Only where `in_flight` is above 0. to_host: results are numpy arrays, else torch tensors.
+        """
+        raise NotImplementedError(f"{self.name} runs one batch at a time")
 
     def close(self) -> None:
         """Free what was loaded. A second call does nothing."""

@@ -1,16 +1,24 @@
 """TensorRT plans, of the enterprise library or of TensorRT-RTX, on an NVIDIA GPU.
 
 A plan says neither what its numbers mean nor which library built it; both stand in the sidecar
-NAME.plan.json. Without one the spec is inferred from the tensors. PyTorch holds the device memory.
+NAME.plan.json (`_plan_sidecar`). Without one the spec is inferred from the tensors. PyTorch holds
+the device memory, the streams and the graphs; up to two batches are in flight (`_device_ring`).
+
+There is one batch size for an engine's life (`_plan_sidecar.bucket`), and one CUDA graph for each
+entry point and form of output.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from engine.backends._cuda import no_gpu_reason
+from engine.backends import _plan_sidecar as sidecars
+from engine.backends._cuda import compute_capability, no_gpu_reason
+from engine.backends._cuda_device import CudaDevice, Device
+from engine.backends._device_ring import IN_FLIGHT, Ring, finished
 from engine.backends._infer_spec import infer_spec
-from engine.backends._tensorrt import flavours
+from engine.backends._tensorrt import flavours, import_flavour
+from engine.backends._tensorrt_context import PlanContext
 from engine.backends._tensorrt_plan import LoadedPlan
 from engine.backends.base import (
     Backend,
@@ -18,19 +26,20 @@ from engine.backends.base import (
     Batch,
     Capabilities,
     Inputs,
+    Pending,
     choose_option,
     installed_version,
     not_installed,
 )
-from engine.core.artifacts import Artifact, check_plan, read_sidecar, sidecar_path
-from engine.core.errors import ArtifactError, ImagesOnlyError, OptionError
+from engine.core.artifacts import Artifact
+from engine.core.errors import ImagesOnlyError
 from engine.core.options import refuse_options
-from engine.core.spec import GeneratorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any
+
+    from engine.backends._plan_sidecar import Sidecar
+    from engine.core.spec import GeneratorSpec
 
 
 class TensorRTBackend(Backend):
@@ -38,31 +47,36 @@ class TensorRTBackend(Backend):
 
     name = "tensorrt"
     capabilities = Capabilities(artifacts=("plan",), devices=("cuda",), precisions=("plan",))
+    in_flight = IN_FLIGHT
 
     def __init__(self, artifact: Artifact, options: BackendOptions) -> None:
         self.device = choose_option("device", options.device, ("cuda",), self.name)
         self._artifact = artifact
-        decoder, sidecar = _load(artifact.path)
-        if sidecar is not None and sidecar.get("entry_point", "decoder") != "decoder":
-            raise ArtifactError(
-                f"{artifact.path}: this is the {sidecar['entry_point']} of a generator; open "
-                f"{artifact.path.name.replace('.encoder', '')}"
-            )
-        built = "plan" if sidecar is None else str(sidecar.get("precision", "plan"))
+        self._notes: list[str] = []
+        self._contexts: dict[str, PlanContext] = {}
+        self._rings: dict[tuple[str, bool], Ring] = {}
+        sidecar, spec = _checked(artifact.path, "decoder")
+        built = "plan" if sidecar is None else sidecar.precision
         self.precision = choose_option("precision", options.precision, (built,), self.name)
-        self._plans = {"decoder": decoder}
-        if sidecar is None:
-            self.spec = infer_spec(artifact, decoder.inputs(), decoder.outputs())
-            self.notes: tuple[str, ...] = ("no sidecar: the spec was read off the plan's tensors",)
-        else:
+        if spec is not None:
             refuse_options(artifact.options, artifact.path, "its sidecar describes it")
-            self.spec = GeneratorSpec.from_dict(sidecar["spec"], sidecar_path(artifact.path))
-            self.notes = ()
+        decoder = _loaded(artifact.path, sidecar)
+        if spec is None:
+            spec = infer_spec(artifact, decoder.described("input"), decoder.described("output"))
+            self._notes.append("no sidecar: the spec was read off the plan's tensors")
+        self.spec = spec
         self._images = any(
-            (name, kind) == (self.spec.output.name, "tensor(uint8)")
-            for name, kind, _ in decoder.outputs()
+            (tensor.name, tensor.dtype) == (spec.output.name, "uint8")
+            for tensor in decoder.of_mode("output")
         )
-        self.batch_size = _batch_size(options.batch_size, decoder, artifact.path)
+        self.batch_size = sidecars.bucket(options.batch_size, decoder.profile, artifact.path)
+        self._gpu: Device = CudaDevice()
+        self._open("decoder", decoder)
+
+    @property
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What had to be assumed, and what runs otherwise than it should."""
+        return tuple(dict.fromkeys(self._notes))
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -87,57 +101,83 @@ class TensorRTBackend(Backend):
         """Deserialise a plan."""
         return cls(artifact, options)
 
-    def run(self, entry_point: str, inputs: Inputs) -> Batch:
-        """One batch; outputs are torch tensors on the device, ready when this returns.
+    def begin(self, entry_point: str, inputs: Inputs, images: bool, to_host: bool) -> Pending:
+        """Put one batch on the GPU.
 
-        Raises ImagesOnlyError for a decoder that makes uint8 images itself.
+        Raises ImagesOnlyError for floats of a decoder that was built for uint8 images.
         """
-        if entry_point == "decoder" and self._images:
+        if entry_point == "decoder" and self._images and not images:
             raise ImagesOnlyError(
                 f"{self._artifact.path} gives uint8 images alone; ask for output='uint8', or "
                 "build it without --output uint8"
             )
-        return Batch(self._plan(entry_point).run(inputs))
+        return self._ring(entry_point, images).begin(inputs, to_host)
+
+    def run(self, entry_point: str, inputs: Inputs) -> Batch:
+        """One batch; outputs are torch tensors on the device, ready when this returns."""
+        return finished(self.begin(entry_point, inputs, images=False, to_host=False))
 
     def run_images(self, inputs: Inputs) -> Batch:
-        """One batch of a decoder that was built with uint8 output."""
-        return Batch(self._plan("decoder").run(inputs))
+        """One batch of images, converted in the plan or on the device behind it."""
+        return finished(self.begin("decoder", inputs, images=True, to_host=False))
 
     @property
     def makes_images(self) -> bool:
-        """Whether the plan was built with uint8 output."""
-        return self._images
+        """All plans of image models do: in the plan, or on the device behind it."""
+        return self.spec.modality == "image"
 
     def close(self) -> None:
-        """Free contexts and engines."""
-        self._plans.clear()
+        """Free graphs, buffers, contexts and engines, in that order."""
+        for ring in self._rings.values():
+            ring.close()
+        self._rings.clear()
+        for context in self._contexts.values():
+            context.close()
+        self._contexts.clear()
 
-    def _plan(self, entry_point: str) -> LoadedPlan:
-        if entry_point not in self._plans:
-            self._plans[entry_point], _ = _load(self._artifact.encoder().path)
-        return self._plans[entry_point]
+    def _ring(self, entry_point: str, images: bool) -> Ring:
+        with self._gpu.lock:
+            if (entry_point, images) not in self._rings:
+                self._rings[entry_point, images] = self._made(entry_point, images)
+            return self._rings[entry_point, images]
+
+    def _made(self, entry_point: str, images: bool) -> Ring:
+        from engine.backends._device_images import with_images
+
+        if entry_point not in self._contexts:
+            path = self._artifact.encoder().path
+            sidecar, _ = _checked(path, entry_point)
+            self._open(entry_point, _loaded(path, sidecar))
+        context = self._contexts[entry_point]
+        network = context.network
+        if images and not self._images:
+            output = self.spec.output
+            network = with_images(self._gpu, network, output.name, output.range)
+        return Ring(self._gpu, context.graphed(network, self._notes))
+
+    def _open(self, entry_point: str, plan: LoadedPlan) -> None:
+        sidecars.bucket(self.batch_size, plan.profile, plan.path)
+        context = PlanContext(plan, self._gpu, self.batch_size)
+        context.keep_compiled(self._notes)
+        self._contexts[entry_point] = context
 
 
-def _load(path: Path) -> tuple[LoadedPlan, Mapping[str, Any] | None]:
-    """A plan with the library that built it, and its sidecar."""
-    sidecar = read_sidecar(path)
-    builder = None if sidecar is None else sidecar.get("builder")
+def _checked(path: Path, entry_point: str) -> tuple[Sidecar | None, GeneratorSpec | None]:
+    """The sidecar and the spec in it, if there is one and this machine is what it asks for."""
+    found = sidecars.read(path)
+    if found is None:
+        return None, None
+    sidecar, spec = found
+    sidecars.check_entry_point(sidecar, path, entry_point)
+    sidecars.check_builder(sidecar, path, flavours())
+    sidecars.check_version(sidecar, path, import_flavour(sidecar.builder).__version__)
+    sidecars.check_targets(sidecar, path, compute_capability())
+    return sidecar, spec
+
+
+def _loaded(path: Path, sidecar: Sidecar | None) -> LoadedPlan:
+    """A plan with the library that built it, or the first that is installed."""
+    plan = LoadedPlan(path, flavours()[0] if sidecar is None else sidecar.builder)
     if sidecar is not None:
-        check_plan(path, sidecar)
-    installed = flavours()
-    if builder is not None and builder not in installed:
-        raise ArtifactError(
-            f"{path}: built by {builder}, installed is {', '.join(installed)}; "
-            f"pip install 'generator-engine[{'rtx' if builder == 'tensorrt-rtx' else 'cuda'}]'"
-        )
-    return LoadedPlan(path, builder or installed[0]), sidecar
-
-
-def _batch_size(asked: int | None, plan: LoadedPlan, path: Path) -> int:
-    smallest, best, largest = plan.batch_profile()
-    if asked is not None and not smallest <= asked <= largest:
-        raise OptionError(
-            f"batch_size={asked} is outside {path.name}'s profile of {smallest} to {largest}; "
-            "build it with another --batch MIN:OPT:MAX"
-        )
-    return asked or best
+        sidecars.check_tensors(sidecar, path, plan.tensors, plan.profile)
+    return plan

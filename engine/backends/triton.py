@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from engine.backends._cuda import compute_capability, no_gpu_reason
+from engine.backends._device_ring import IN_FLIGHT, finished
 from engine.backends._programs import open_programs
 from engine.backends.base import (
     Backend,
@@ -19,6 +20,7 @@ from engine.backends.base import (
     Batch,
     Capabilities,
     Inputs,
+    Pending,
     choose_option,
     installed_version,
     not_installed,
@@ -58,6 +60,7 @@ class TritonBackend(Backend):
             opened, self.device, self.precision, options.batch_size, artifact.path
         )
         self.batch_size = self._session.batch_size
+        self.in_flight = IN_FLIGHT if self.device == "cuda" else 0
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -97,6 +100,8 @@ class TritonBackend(Backend):
         """One batch; outputs are float32 torch tensors on the device."""
         import torch
 
+        if self.in_flight:
+            return finished(self.begin(entry_point, inputs, images=False, to_host=False))
         network = self._run(entry_point, None, inputs)
         values = {value.name: value for value in network.plan.program.outputs}
         _, wanted = tensors(self.spec, entry_point)
@@ -114,8 +119,10 @@ class TritonBackend(Backend):
         """One batch of the decoder as uint8 images, converted in the last layer if that is ours."""
         import torch
 
-        from engine.backends._triton.images import to_uint8
+        from engine.backends._device_images import to_uint8
 
+        if self.in_flight:
+            return finished(self.begin("decoder", inputs, images=True, to_host=False))
         output = self.spec.output
         network = self._run("decoder", output.name, inputs)
         (value,) = (item for item in network.plan.program.outputs if item.name == output.name)
@@ -128,6 +135,16 @@ class TritonBackend(Backend):
             finite = torch.isfinite(images).flatten(1).all(1)
             images = to_uint8(images, output.range)
         return Batch({output.name: images}, np.asarray(finite.cpu()))
+
+    def begin(self, entry_point: str, inputs: Inputs, images: bool, to_host: bool) -> Pending:
+        """Put one batch on the GPU."""
+        assert self._session is not None
+        ring = self._session.ring(entry_point, images)
+        wanted = {
+            value.name: to_program(inputs[value.name], value)
+            for value in self._session.gen.programs[entry_point].inputs
+        }
+        return ring.begin(wanted, to_host)
 
     def close(self) -> None:
         """Free buffers, weights and graphs."""

@@ -19,6 +19,7 @@ from engine.core.errors import NumericalError, OptionError
 from engine.images import to_uint8
 from engine.program import gen
 from tests.cases.small_programs import GENERATORS, dcgan, weights
+from tests.host.backends.late_device import LateDevice
 
 # Relative to outputs of size 1: a few roundings of the operand's type (2^-11, 2^-8, 2^-24) a layer,
 # for five layers at most, each magnified by sums that cancel.
@@ -180,6 +181,22 @@ def test_a_strangers_onnx_file_is_lowered_and_run(tmp_path: Path) -> None:
     difference = engine.generate(3, output="float32") - wanted.generate(3, output="float32")
     assert np.abs(difference).max() <= BOUNDS["fp32"]
     assert np.abs(engine.generate(3).astype(int) - wanted.generate(3)).max() <= 1
+
+
+@pytest.mark.parametrize(("name", "precision"), [("mlp", "fp16"), ("vae", "fp32")])
+def test_batches_in_flight_have_the_same_bits(
+    name: str, precision: str, files: dict[str, Path]
+) -> None:
+    one_by_one, engine = (opened(files[name], precision) for _ in range(2))
+    backend = cast(Any, engine)._backend
+    # As on a GPU, but for a device that runs nothing before it is waited for.
+    backend.in_flight, backend._session._gpu = 2, LateDevice()
+    for form in ("uint8", "float32"):
+        wanted = one_by_one.generate(4, start=1, output=form)
+        assert (engine.generate(4, start=1, output=form) == wanted).all()
+    if "encoder" in engine.spec.entry_points:
+        images, labels = one_by_one.generate(2), [0, 1]
+        assert (engine.encode(images, labels) == one_by_one.encode(images, labels)).all()
 
 
 class NoGraphs:

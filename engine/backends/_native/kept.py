@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engine.backends._native.choices import Choices
+from engine.core.cache import cache_folder
 from engine.core.files import write_text
 from engine.core.version import __version__
 from kernels.native.library import INTERFACE_VERSION
@@ -67,7 +67,7 @@ def key(digest: str, choices: Choices, batch_size: int) -> dict[str, Any]:
 
 def file_of(folder: Path | None, of: Mapping[str, Any]) -> Path:
     """Where the file of a key lies; without a folder, in the user's cache."""
-    return (folder or _folder()) / f"{_digest(of)[:32]}.json"
+    return (folder or cache_folder("native")) / f"{_digest(of)[:32]}.json"
 
 
 def write(file: Path, of: Mapping[str, Any], found: Found) -> None:
@@ -101,8 +101,3 @@ def _processor() -> str:
     except OSError:
         return ""
     return next((line for line in lines if line.startswith("model name")), "")
-
-
-def _folder() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "generator-engine" / "native"

@@ -9,9 +9,12 @@ from typing import cast
 
 import torch
 
+from engine.backends._cuda_device import CudaDevice
+from engine.backends._device_ring import Ring
 from engine.backends._triton.ahead import AheadOfTime
 from engine.backends._triton.cuda_graph import CudaGraphs
 from engine.backends._triton.network import Network
+from engine.backends._triton.on_device import on_device
 from engine.core.errors import OptionError
 from engine.program.gen import Gen
 from engine.program.plan import Plan, make_plan
@@ -35,13 +38,15 @@ class Session:
         batch_size: int | None,
         artifact: Path | None = None,
     ) -> None:
-        self._gen = gen
+        self.gen = gen
         self._device = torch.device(device)
         self._operand = cast(Operand, precision)
         self._networks: dict[tuple[str, str | None], Network] = {}
         self._captured: dict[int, torch.cuda.CUDAGraph | None] = {}
         self._graphs = CudaGraphs() if device == "cuda" else None
         self._notes: list[str] = []
+        self._gpu: CudaDevice | None = None
+        self._rings: dict[tuple[str, bool], Ring] = {}
         self._ahead = AheadOfTime(artifact, self._device)
         memory = None
         if device == "cuda":
@@ -70,6 +75,16 @@ class Session:
                 self._networks[key] = Network(plan, self.batch_size, self._device)
         return self._networks[key]
 
+    def ring(self, entry_point: str, images: bool) -> Ring:
+        """Batches of an entry point, in flight on the GPU; images: uint8 [batch, H, W, C]."""
+        self._gpu = self._gpu or CudaDevice()
+        key = (entry_point, images)
+        with self._gpu.lock, self._memory():
+            if key not in self._rings:
+                network = on_device(self._gpu, self.gen.spec, entry_point, images, self)
+                self._rings[key] = Ring(self._gpu, network)
+            return self._rings[key]
+
     def launch(self, network: Network) -> None:
         """Run a network on what lies in its inputs: its CUDA graph where there is one."""
         with self._memory(), self._ahead.launching():
@@ -81,6 +96,9 @@ class Session:
 
     def close(self) -> None:
         """Free graphs, buffers and binaries, in that order."""
+        for ring in self._rings.values():
+            ring.close()
+        self._rings.clear()
         self._captured.clear()
         self._networks.clear()
         self._ahead.close()
@@ -111,9 +129,9 @@ class Session:
             ) from error
 
     def _plan(self, entry_point: str, images: str | None, batch: int, memory: int | None) -> Plan:
-        precision = Precision(self._operand, images, self._gen.spec.output.range)
+        precision = Precision(self._operand, images, self.gen.spec.output.range)
         return make_plan(
-            self._gen.programs[entry_point],
+            self.gen.programs[entry_point],
             precision=precision,
             architecture=architecture_of(self._device),
             batch=batch,

@@ -1,170 +1,327 @@
 """The calls made to TensorRT, in order and with live pointers, against a library that computes.
 
-The stand-in follows TensorRT's Python API (shapes before addresses, an address for every tensor,
-False for a refused call) and reads and writes memory at the addresses it was given: y = 2 z. It
-proves the calls, not TensorRT; `tests/gpu` does that where there is a GPU.
+Device and library are stand-ins (`late_device`, `fake_tensorrt`): they prove the calls and the
+waits, not TensorRT; `tests/gpu` does that where there is a GPU.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import enum
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from engine import Engine
-from engine.backends import _tensorrt_plan
-from engine.core.artifacts import sidecar_path
-from engine.core.errors import ArtifactError, EngineError, OptionError
+from engine.backends import _plan_sidecar as sidecars
+from engine.backends import _tensorrt, tensorrt
+from engine.backends._plan_sidecar import PlanTensor, Profile, Sidecar
+from engine.core.artifacts import encoder_path, sidecar_path
+from engine.core.errors import (
+    ArtifactError,
+    BackendUnavailableError,
+    EngineError,
+    NumericalError,
+    OptionError,
+)
 from engine.core.files import sha256
 from engine.core.spec import GeneratorSpec, Noise, Output
+from engine.images import to_uint8
+from tests.host.backends.fake_tensorrt import VERSION, FakeTensorRT, plan_bytes
+from tests.host.backends.late_device import LateDevice
 
-pytest.importorskip("torch")
 SPEC = GeneratorSpec("double", "test", Noise((12,)), Output.image((3, 2, 2)))
-MIN, BEST, MAX = 2, 4, 8
+AUTO = GeneratorSpec(
+    "auto", "vae", Noise((12,)), Output.image((3, 2, 2)), entry_points=("decoder", "encoder")
+)
+Z = ("z", "input", "FLOAT", (-1, 12))
+IMAGES = ("images", "output", "FLOAT", (-1, 3, 2, 2))
+BYTES = ("images", "output", "UINT8", (-1, 2, 2, 3))
+ENCODER = [
+    ("images", "input", "FLOAT", (-1, 3, 2, 2)),
+    ("mean", "output", "FLOAT", (-1, 12)),
+    ("logvar", "output", "FLOAT", (-1, 12)),
+]
+BEST = 4
 
 
-class Mode(enum.Enum):
-    INPUT = 0
-    OUTPUT = 1
+class Machine:
+    """A GPU with TensorRT as far as the backend can tell."""
 
+    def __init__(self, library: FakeTensorRT, folder: Path) -> None:
+        self.library = library
+        self.device = library.device
+        self.folder = folder
 
-class FakeContext:
-    def __init__(self) -> None:
-        self.batch: int | None = None
-        self.addresses: dict[str, int] = {}
-        self.runs = True
-
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        assert name == "z"
-        assert shape[1:] == (12,)
-        self.addresses.clear()
-        self.batch = shape[0] if MIN <= shape[0] <= MAX else None
-        return self.batch is not None
-
-    def infer_shapes(self) -> list[str]:
-        return [] if self.batch else ["z"]
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        assert self.batch is not None, "shape asked for before it was set"
-        return (self.batch, 12) if name == "z" else (self.batch, 3, 2, 2)
-
-    def set_tensor_address(self, name: str, address: int) -> bool:
-        assert address % 4 == 0
-        self.addresses[name] = address
-        return True
-
-    def execute_async_v3(self, stream: int) -> bool:
-        assert stream == 77
-        assert set(self.addresses) == {"z", "images"}
-        assert self.batch is not None
-        count = self.batch * 12
-        z = (ctypes.c_float * count).from_address(self.addresses["z"])
-        images = (ctypes.c_float * count).from_address(self.addresses["images"])
-        images[:] = [2 * value for value in z]
-        return self.runs
-
-
-class FakeEngine:
-    num_io_tensors = 2
-
-    def __init__(self, context: FakeContext) -> None:
-        self._context = context
-
-    def create_execution_context(self) -> FakeContext:
-        return self._context
-
-    def get_tensor_name(self, index: int) -> str:
-        return ("images", "z")[index]
-
-    def get_tensor_mode(self, name: str) -> Mode:
-        return Mode.INPUT if name == "z" else Mode.OUTPUT
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return (-1, 12) if name == "z" else (-1, 3, 2, 2)
-
-    def get_tensor_dtype(self, name: str) -> Any:
-        return SimpleNamespace(name="FLOAT")
-
-    def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
-        assert (name, profile) == ("z", 0)
-        return [(MIN, 12), (BEST, 12), (MAX, 12)]
+    def plan(
+        self,
+        tensors: list[Any],
+        spec: GeneratorSpec = SPEC,
+        entry_point: str = "decoder",
+        **changed: Any,
+    ) -> Path:
+        """A plan beside its sidecar."""
+        path = self.folder / "double.plan"
+        if entry_point == "encoder":
+            path = encoder_path(path)
+        path.write_bytes(plan_bytes(tensors, 2, 8))
+        sidecar = Sidecar(
+            entry_point,
+            sha256(path),
+            "tensorrt",
+            VERSION,
+            ("sm90",),
+            "fp32",
+            Profile(2, BEST, 8),
+            tuple(PlanTensor(n, m, sidecars.dtype_name(t), s) for n, m, t, s in tensors),
+        )
+        values = sidecars.as_values(replace(sidecar, **changed), spec)
+        sidecar_path(path).write_text(json.dumps(values))
+        return path
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, FakeContext]:
-    """A plan beside its sidecar, and the context that will run it."""
-    import torch
+def machine_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Machine]:
+    def make(flavour: str = "tensorrt", eager: float = 0.0) -> Machine:
+        library = FakeTensorRT(LateDevice(eager), flavour == "tensorrt-rtx")
+        _tensorrt.collecting_logger.cache_clear()
+        monkeypatch.setattr("engine.backends.tensorrt.no_gpu_reason", lambda: None)
+        monkeypatch.setattr("engine.backends.tensorrt.flavours", lambda: (flavour,))
+        monkeypatch.setattr("engine.backends.tensorrt.compute_capability", lambda: 90)
+        for module in ("tensorrt", "_tensorrt_plan", "_tensorrt"):
+            monkeypatch.setattr(f"engine.backends.{module}.import_flavour", lambda _: library)
+        monkeypatch.setattr(tensorrt, "CudaDevice", lambda: library.device)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        return Machine(library, tmp_path)
 
-    context = FakeContext()
-    path = tmp_path / "double.plan"
-    path.write_bytes(b"good plan")
-    values = {"spec": SPEC.to_dict(), "builder": "tensorrt-rtx", "sha256": sha256(path)}
-    sidecar_path(path).write_text(json.dumps(values))
-
-    def deserialize(data: bytes) -> FakeEngine | None:
-        return FakeEngine(context) if data == b"good plan" else None
-
-    runtime = SimpleNamespace(deserialize_cuda_engine=deserialize)
-    fake = SimpleNamespace(Runtime=lambda _: runtime, TensorIOMode=Mode, __version__="0")
-    stream = SimpleNamespace(cuda_stream=77, synchronize=lambda: None)
-    monkeypatch.setattr("engine.backends.tensorrt.no_gpu_reason", lambda: None)
-    monkeypatch.setattr("engine.backends.tensorrt.flavours", lambda: ("tensorrt-rtx",))
-    monkeypatch.setattr(_tensorrt_plan, "import_flavour", lambda _: fake)
-    monkeypatch.setattr(
-        _tensorrt_plan, "collecting_logger", lambda _: SimpleNamespace(take=lambda: [(True, "why")])
-    )
-    monkeypatch.setattr(_tensorrt_plan, "_DEVICE", "cpu")
-    monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
-    monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
-    return path, context
+    yield make
+    _tensorrt.collecting_logger.cache_clear()
 
 
-def test_samples_come_through(plan: tuple[Path, FakeContext]) -> None:
-    with Engine(plan[0]) as engine:
+@pytest.fixture
+def machine(machine_with: Callable[..., Machine]) -> Machine:
+    return machine_with()
+
+
+@pytest.mark.parametrize("eager", [0.0, 0.5, 1.0])
+def test_samples_come_through(machine_with: Callable[..., Machine], eager: float) -> None:
+    machine = machine_with(eager=eager)
+    with Engine(machine.plan([Z, IMAGES])) as engine:
         assert (engine.backend, engine.batch_size, engine.spec) == ("tensorrt", BEST, SPEC)
-        values = engine.generate(11, start=2, output="float32")
-        assert (values.reshape(11, 12) == 2 * engine.latents(11, start=2)).all()
+        z = engine.latents(40, start=2)
+        floats = engine.generate(40, start=2, output="float32")
+        assert (floats.reshape(40, 12) == 2 * z).all()
+        assert (engine.generate(40, start=2) == to_uint8(floats, SPEC.output.range)).all()
+        tensors = engine.generate(40, start=2, output="torch")
+        assert (tensors.numpy() == floats).all()
+        assert (engine.decode(z, start=2) == floats).all()
+        # Two streams in turns, and a third that nobody finishes.
+        streams = [engine.stream(40, start=2, output="float32") for _ in range(3)]
+        next(streams[2])
+        pairs = list(zip(*streams[:2], strict=True))
+        for part in (0, 1):
+            assert (np.concatenate([pair[part] for pair in pairs]) == floats).all()
+        assert "note" not in engine.explain()
 
 
-def test_without_a_sidecar_the_spec_is_inferred(plan: tuple[Path, FakeContext]) -> None:
-    sidecar_path(plan[0]).unlink()
-    engine = Engine(plan[0])
+def test_shapes_addresses_and_the_capture_come_once(machine: Machine) -> None:
+    engine = Engine(machine.plan([Z, IMAGES]))
+    bound = ["shape z", "address z", "address images", "executed"]
+    # The warm-up when it is opened; before a capture, the work has run by itself once.
+    assert machine.library.calls == bound
+    made = len(machine.device.made)
+    for _ in range(3):
+        engine.generate(10, output="float32")
+    assert machine.library.calls == [*bound, "executed", "captured"]
+    assert machine.device.captures == 1
+    # Input, output and what it leaves the device by, for three batches; nothing is made later.
+    grown = len(machine.device.made)
+    assert grown == made + 3 * 3
+    engine.generate(100, output="float32")
+    assert len(machine.device.made) == grown
+
+
+@pytest.mark.parametrize("why", ["device", "library"])
+def test_without_a_graph_the_samples_are_the_same(machine: Machine, why: str) -> None:
+    path = machine.plan([Z, IMAGES])
+    wanted = Engine(path).generate(11)
+    machine.device.captures_fail = why == "device"
+    machine.library.refuses_capture = why == "library"
+    engine = Engine(path)
+    assert (engine.generate(11) == wanted).all()
+    note = "operation not permitted" if why == "device" else "the run failed: enqueue said no at"
+    assert f"without a CUDA graph, which could not be captured: {note}" in " ".join(
+        engine.notes
+    ).replace(str(path) + ": ", "")
+
+
+def test_batches_compute_while_others_are_taken(machine: Machine) -> None:
+    engine = Engine(machine.plan([Z, IMAGES]))
+    stream = engine.stream(40, output="float32")
+    next(stream)
+    compute = machine.device.compute
+    # Three were begun, and the host waited for no more than the first.
+    assert compute.put_in_all - compute.done == 2 * 3
+
+
+def test_an_encoder_is_a_plan_of_its_own(machine: Machine) -> None:
+    decoder = machine.plan([Z, IMAGES], AUTO)
+    machine.plan(ENCODER, AUTO, "encoder")
+    engine = Engine(decoder, batch_size=3)
+    x = np.random.default_rng(0).random((7, 3, 2, 2), np.float32)
+    assert (engine.encode(x) == 2 * x.reshape(7, 12)).all()
+    assert (engine.reconstruct(x, output="float32") == 4 * x).all()
+    engine.close()
+    sidecar_path(encoder_path(decoder)).write_text(sidecar_path(decoder).read_text())
+    with pytest.raises(ArtifactError, match=r"encoder\.plan: the sidecar beside it belongs to ano"):
+        Engine(decoder).encode(x)
+
+
+def test_images_of_the_plan_itself(machine: Machine) -> None:
+    path = machine.plan([Z, BYTES])
+    engine = Engine(path)
+    z = engine.latents(9)
+    assert (engine.generate(9).reshape(9, 12) == np.abs(10 * z).astype(int) % 256).all()
+    with pytest.raises(OptionError, match="gives uint8 images alone; ask for output='uint8'"):
+        engine.generate(1, output="float32")
+
+
+def test_infinity_is_told_of_images_made_on_the_device(machine: Machine) -> None:
+    engine = Engine(machine.plan([Z, IMAGES]))
+    z = engine.latents(9)
+    z[6] = 3e38
+    with pytest.raises(NumericalError, match="sample 6 of 'double'"):
+        engine.decode(z, output="uint8")
+    assert engine.generate(9).shape == (9, 2, 2, 3)
+
+
+def test_without_a_sidecar_the_spec_is_inferred(machine: Machine) -> None:
+    path = machine.plan([Z, IMAGES])
+    sidecar_path(path).unlink()
+    engine = Engine(path)
     assert engine.spec.inferred
     assert engine.spec.output.shape == (3, 2, 2)
     assert "no sidecar" in engine.explain()
     assert np.abs(engine.generate(3, output="float32")).max() > 0
 
 
-def test_batch_size_outside_the_profile(plan: tuple[Path, FakeContext]) -> None:
-    with pytest.raises(OptionError, match="batch_size=9 is outside .* profile of 2 to 8"):
-        Engine(plan[0], batch_size=9)
+def test_closing_frees_what_lies_on_the_device(machine: Machine) -> None:
+    import gc
+    import weakref
+
+    engine = Engine(machine.plan([Z, IMAGES]))
+    stream = engine.stream(40)
+    next(stream)
+    buffers = [weakref.ref(tensor) for tensor in machine.device.made]
+    machine.device.made.clear()
+    engine.close()
+    with pytest.raises(OptionError, match="is closed"):
+        engine.generate(1)
+    with pytest.raises(OptionError, match="is closed"):
+        next(stream)
+    assert not machine.device.compute.waiting
+    gc.collect()
+    assert [ref for ref in buffers if ref() is not None] == []
 
 
-def test_a_run_that_fails_is_an_error(plan: tuple[Path, FakeContext]) -> None:
-    engine = Engine(plan[0])
-    plan[1].runs = False
-    with pytest.raises(EngineError, match="the run failed: why"):
+def test_a_run_that_fails_is_an_error(machine: Machine) -> None:
+    engine = Engine(machine.plan([Z, IMAGES]))
+    machine.library.runs = False
+    with pytest.raises(EngineError, match="the run failed: enqueue said no at length"):
         engine.generate(1)
 
 
-def test_a_plan_that_does_not_load(plan: tuple[Path, FakeContext]) -> None:
-    plan[0].write_bytes(b"other plan")
+def test_what_fails_when_it_is_opened(machine: Machine) -> None:
+    path = machine.plan([Z, IMAGES])
+    with pytest.raises(OptionError, match="batch_size=9 is outside .* profile of 2 to 8"):
+        Engine(path, batch_size=9)
+    machine.library.has_contexts = False
+    with pytest.raises(EngineError, match="no execution context: it gave no reason"):
+        Engine(path)
+    machine.library.has_contexts, machine.library.runs = True, False
+    with pytest.raises(EngineError, match="the run failed: enqueue said no"):
+        Engine(path)
+    odd = machine.plan([Z, ("images", "output", "FP8", (-1, 3, 2, 2))])
+    with pytest.raises(ArtifactError, match="'images' has the type fp8, which no torch tensor"):
+        Engine(odd)
+    open_size = machine.plan([Z, ("images", "output", "FLOAT", (-1, 3, -1, 2))])
+    with pytest.raises(ArtifactError, match=r"only the batch .* may be open; .* \[-1, 3, -1, 2\]"):
+        Engine(open_size)
+
+
+def test_a_plan_that_is_damaged(machine: Machine) -> None:
+    path = machine.plan([Z, IMAGES])
+    path.write_bytes(b"other plan")
     with pytest.raises(ArtifactError, match="sidecar beside it belongs to another plan"):
-        Engine(plan[0])
-    sidecar_path(plan[0]).unlink()
-    with pytest.raises(ArtifactError, match="cannot load this plan; .*: why"):
-        Engine(plan[0])
+        Engine(path)
+    sidecar_path(path).unlink()
+    with pytest.raises(ArtifactError, match="cannot load this plan; .*: magic tag does not match"):
+        Engine(path)
 
 
-def test_a_plan_of_the_other_library(plan: tuple[Path, FakeContext]) -> None:
-    values = json.loads(sidecar_path(plan[0]).read_text())
-    sidecar_path(plan[0]).write_text(json.dumps({**values, "builder": "tensorrt"}))
-    with pytest.raises(ArtifactError, match="built by tensorrt, installed is tensorrt-rtx"):
-        Engine(plan[0])
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"builder": "tensorrt-rtx"}, BackendUnavailableError, "installed is tensorrt; pip inst"),
+        ({"builder_version": "10.9.0.34"}, ArtifactError, "tensorrt 10.9.0.34, installed is 11.4"),
+        ({"targets": ("sm89",)}, ArtifactError, "built for sm89, this GPU is sm90"),
+        ({"batch": Profile(1, BEST, 8)}, ArtifactError, "says batches of 1:4:8, the plan takes 2"),
+        ({"entry_point": "encoder"}, ArtifactError, "this is the encoder of a generator; open"),
+    ],
+    ids=["builder", "version", "target", "profile", "encoder"],
+)
+def test_a_plan_for_another_machine(
+    machine: Machine, changed: dict[str, Any], error: type[EngineError], message: str
+) -> None:
+    path = machine.plan([Z, IMAGES], **changed)
+    if "entry_point" in changed:
+        path = machine.plan([Z, IMAGES])
+        values = json.loads(sidecar_path(path).read_text())
+        sidecar_path(path).write_text(json.dumps({**values, **changed}))
+    with pytest.raises(error, match=message):
+        Engine(path)
+    # What the sidecar tells is told before the library is bothered.
+    assert machine.library.logger is None or "batch" in changed
+
+
+class TestRtx:
+    @pytest.fixture
+    def machine(self, machine_with: Callable[..., Machine]) -> Machine:
+        return machine_with("tensorrt-rtx")
+
+    def plan(self, machine: Machine) -> Path:
+        return machine.plan([Z, IMAGES], builder="tensorrt-rtx", targets=("portable",))
+
+    def test_it_captures_by_itself_and_compiles_at_once(self, machine: Machine) -> None:
+        engine = Engine(self.plan(machine))
+        assert (engine.generate(9, output="float32").reshape(9, 12) == 2 * engine.latents(9)).all()
+        config = machine.library.config
+        assert config.cuda_graph_strategy == "whole"
+        assert config.dynamic_shapes_kernel_specialization_strategy == "eager"
+        assert machine.device.captures == 0
+        assert engine.notes == ()
+
+    def test_what_it_compiled_is_kept(self, machine: Machine) -> None:
+        path = self.plan(machine)
+        for given in (None, b"compiled kernels"):
+            Engine(path).close()
+            assert machine.library.caches[-1].given == given
+        (kept,) = (machine.folder / "cache/generator-engine/tensorrt-rtx").iterdir()
+        assert kept.name.endswith(f"-{VERSION}.cache")
+        kept.unlink()
+        kept.mkdir()
+        assert "compiled kernels are not kept" in Engine(path).explain()
+
+    def test_it_tells_beforehand_what_does_not_fit(self, machine: Machine) -> None:
+        path = self.plan(machine)
+        machine.library.validity = ("INVALID", 3)
+        with pytest.raises(ArtifactError, match="cannot run here: version mismatch, unsupported c"):
+            Engine(path)
+        machine.library.validity = ("INVALID", 0)
+        with pytest.raises(ArtifactError, match="cannot run here: it gave no reason"):
+            Engine(path)
