@@ -16,6 +16,7 @@ from engine.core.errors import BackendUnavailableError, OptionError, Unsupported
 _CLASSES = {
     "eager": ("engine.backends.eager", "EagerBackend"),
     "onnxruntime": ("engine.backends.onnxruntime", "OnnxRuntimeBackend"),
+    "onnxruntime-tensorrt": ("engine.backends.onnxruntime_tensorrt", "OnnxRuntimeTensorRTBackend"),
     "tensorrt": ("engine.backends.tensorrt", "TensorRTBackend"),
     "triton": ("engine.backends.triton", "TritonBackend"),
     "torch": ("engine.backends.torch", "TorchBackend"),

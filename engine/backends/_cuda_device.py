@@ -11,6 +11,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, Protocol
 
+from engine.core.errors import BackendUnavailableError
+
 Work = Callable[[], object]
 
 
@@ -67,13 +69,20 @@ class Device(Protocol):
 
 
 class CudaDevice:
-    """The GPU that torch has as its current one; `lock` is held while a batch is put on it."""
+    """The GPU that torch has as its current one; `lock` is held while a batch is put on it.
+
+    Raises BackendUnavailableError where torch has none.
+    """
 
     kind = "cuda"
 
     def __init__(self) -> None:
         import torch
 
+        if not torch.cuda.is_available():
+            raise BackendUnavailableError(
+                f"PyTorch {torch.__version__} sees no GPU; install its build for CUDA"
+            )
         self._torch = torch
         self.compute: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self.copies: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]

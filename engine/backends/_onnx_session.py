@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +27,12 @@ DTYPES: dict[str, type[np.number[Any]]] = {
 
 
 def open_session(
-    path: Path, providers: list[Any] | None = None, threads: int | None = None
+    path: Path, threads: int | None = None, optimised: bool = True
 ) -> ort.InferenceSession:
-    """A session on one file. Raises ArtifactError if onnxruntime cannot read it."""
+    """A session on the CPU. Raises ArtifactError if onnxruntime cannot read the file.
+
+    optimised: off where only names and shapes are wanted of it.
+    """
     import onnxruntime as ort
 
     ort.disable_telemetry_events()
@@ -39,15 +40,11 @@ def open_session(
     options.log_severity_level = 4
     if threads is not None:
         options.intra_op_num_threads = threads
-    if providers:
-        # A provider that fails must raise, not run on the CPU in silence.
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        # Finds the CUDA libraries of other wheels, and prints what it does not find.
-        with contextlib.redirect_stdout(io.StringIO()):
-            ort.preload_dlls()
+    if not optimised:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = ort.InferenceSession(
-            path, options, providers=providers or ["CPUExecutionProvider"], enable_fallback=0
+            path, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
         _check_text(session)
     # onnxruntime's exceptions share no base class of its own.

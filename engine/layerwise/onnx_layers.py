@@ -163,7 +163,6 @@ def _kinds(model: ModelProto) -> dict[str, int]:
 
 
 def _open(model: ModelProto, path: Path, device: str) -> Any:
-    providers = [("CUDAExecutionProvider", {"use_tf32": "0"})] if device != "cpu" else None
     with tempfile.TemporaryDirectory(prefix="generator-engine-") as folder:
         copy = Path(folder) / path.name
         try:
@@ -171,7 +170,14 @@ def _open(model: ModelProto, path: Path, device: str) -> Any:
         # Of more than 2 GiB.
         except ValueError as error:
             raise ArtifactError(f"{path}: too large for its layers to be read") from error
-        return open_session(copy, providers)
+        if device == "cpu":
+            return open_session(copy)
+        from engine.backends._onnx_providers import cuda_options, open_on_gpu
+
+        # Every layer is an output, which a graph of CUDA's would have to copy each time.
+        options = [("CUDAExecutionProvider", cuda_options(None, graph=False))]
+        session, _ = open_on_gpu(copy, lambda _: options, None, lambda session: session)
+        return session
 
 
 def _filled(array: Any, size: int | None) -> Any:
