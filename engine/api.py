@@ -97,7 +97,7 @@ class Engine:
             file = open_artifact(zoo.resolve(artifact), self.options)
             opened = backends.open_best(file, backend, options, as_onnx, self._cleanup)
         self.artifact: Artifact = opened.artifact
-        self._backend, self._reason = opened.backend, opened.reason
+        self._backend, self._opened = opened.backend, opened
         self._untuned = tune is True and not self._backend.capabilities.tunes
         self._runner = Runner(self._backend)
         self._cleanup.callback(self._runner.close)
@@ -112,7 +112,7 @@ class Engine:
             import logging
 
             logging.getLogger("engine").info(
-                "opened %s with %s (%s)", self.artifact.location, self.backend, self._reason
+                "opened %s with %s (%s)", self.artifact.location, self.backend, self._opened.reason
             )
 
     def generate(
@@ -342,13 +342,12 @@ class Engine:
     @property
     def notes(self) -> tuple[str, ...]:
         """What had to be assumed about the model, and what the backend wants known."""
-        if not self._untuned:
-            return self._backend.notes
-        return (*self._backend.notes, f"tuning: backend {self.backend} does not tune")
+        untuned = (f"tuning: backend {self.backend} does not tune",) if self._untuned else ()
+        return (*self._backend.notes, *self._opened.notes, *untuned)
 
     def explain(self) -> str:
         """What was opened, on what, and why, as readable lines."""
-        return explained(self, self._backend.version(), self._reason)
+        return explained(self, self._backend.version(), self._opened.reason)
 
     def close(self) -> None:
         """Free the model; a second call does nothing, later sampling raises OptionError."""

@@ -20,15 +20,9 @@ from typing import Any
 
 import click
 
+from engine.backends import _plan_sidecar
 from engine.backends._spec import read_spec
-from engine.core.artifacts import (
-    Artifact,
-    check_plan,
-    encoder_path,
-    open_artifact,
-    read_sidecar,
-    sidecar_path,
-)
+from engine.core.artifacts import Artifact, encoder_path, open_artifact
 from engine.core.errors import ArtifactError, OptionError, OutputError
 from engine.core.files import write_text
 from engine.core.spec import GeneratorSpec
@@ -149,27 +143,19 @@ def _read_onnx(path: Path, serving: Serving) -> tuple[list[Tensor], list[Tensor]
 
 
 def _read_plan(path: Path, serving: Serving) -> tuple[list[Tensor], list[Tensor], int]:
-    sidecar = read_sidecar(path)
-    if sidecar is None:
+    found = _plan_sidecar.read(path)
+    if found is None:
         raise ArtifactError(f"{path}: no sidecar beside it says what its tensors are")
-    if sidecar.get("builder") != "tensorrt":
+    sidecar, _ = found
+    if sidecar.builder != "tensorrt":
         raise ArtifactError(
-            f"{path}: built by {sidecar.get('builder')}; the server runs plans of TensorRT itself, "
+            f"{path}: built by {sidecar.builder}; the server runs plans of TensorRT itself, "
             "of exactly its own version and GPU: build it there, or serve the ONNX file"
         )
-    check_plan(path, sidecar)
     sides: dict[str, list[Tensor]] = {"input": [], "output": []}
-    try:
-        most = int(sidecar["batch"]["max"])
-        for tensor in sidecar["tensors"]:
-            sides[tensor["mode"]].append(
-                _checked(path, tensor["name"], tensor["dtype"], tensor["shape"][1:])
-            )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"{sidecar_path(path)}: its batch or tensors are damaged: {error!r}"
-        ) from error
-    return sides["input"], sides["output"], min(most, serving.max_batch)
+    for tensor in sidecar.tensors:
+        sides[tensor.mode].append(_checked(path, tensor.name, tensor.dtype, tensor.shape[1:]))
+    return sides["input"], sides["output"], min(sidecar.batch.max, serving.max_batch)
 
 
 def _checked(path: Path, name: str, kind: str, shape: Any) -> Tensor:

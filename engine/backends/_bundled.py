@@ -28,11 +28,12 @@ _ORDER: tuple[ArtifactKind, ...] = ("plan", "gen", "onnx")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A backend with the artifact it runs, and why it was taken."""
+    """A backend with the artifact it runs, why it was taken, and what else is to be told."""
 
     backend: Backend
     reason: str
     artifact: Artifact
+    notes: tuple[str, ...] = ()
 
 
 def open_bundle(
@@ -61,17 +62,17 @@ def open_bundle(
         except (ArtifactError, BackendUnavailableError, OptionError) as error:
             passed[part.name] = error
             continue
-        backend.notes = (*backend.notes, *damaged)
-        return Opened(backend, _reason(part, reason, passed), _named(artifact, part))
+        told = _reason(part, reason, passed)
+        return Opened(backend, told, _named(artifact, part), tuple(damaged))
     raise _nothing(bundle, passed)
 
 
 def _parts(bundle: Bundle, name: str | None) -> list[Part]:
     if name is None:
-        found = [part for kind in _ORDER for part in bundle.index.parts if part.kind == kind]
+        found = [part for part in bundle.index.parts if part.kind in _ORDER]
         if not found:
             raise ArtifactError(f"{bundle.path}: there is no model in it")
-        return found
+        return sorted(found, key=lambda part: (_ORDER.index(_kind(part)), not _made_for_here(part)))
     part = bundle.part(name)
     if part.kind not in _ORDER:
         raise ArtifactError(
@@ -103,11 +104,11 @@ def _check_runs(part: Part, candidates: dict[str, type[Backend]]) -> None:
     if all(reasons.values()):
         told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise BackendUnavailableError(told)
-    wanted = [target for target in part.targets if target.startswith("sm")]
-    if wanted and no_gpu_reason() is None:
-        here = f"sm{compute_capability()}"
-        if here not in wanted:
-            raise BackendUnavailableError(f"built for {', '.join(wanted)}; the GPU is {here}")
+
+
+def _made_for_here(part: Part) -> bool:
+    """Whether it was built for just this GPU; what else it runs on, its backend knows."""
+    return no_gpu_reason() is None and f"sm{compute_capability()}" in part.targets
 
 
 def _extracted(bundle: Bundle, part: Part, folder: Path, damaged: list[str]) -> Path:

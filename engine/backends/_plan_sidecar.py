@@ -76,6 +76,8 @@ class Sidecar:
     def __post_init__(self) -> None:
         if self.builder not in _EXTRAS:
             raise ArtifactError(f"builder {self.builder!r} is none of {', '.join(_EXTRAS)}")
+        if any(tensor.mode not in ("input", "output") for tensor in self.tensors):
+            raise ArtifactError("a tensor is neither input nor output")
         if self.entry_point not in ("decoder", "encoder"):
             raise ArtifactError(f"entry point {self.entry_point!r} is neither decoder nor encoder")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,24 +121,6 @@ def read_sidecar(plan: Path) -> dict[str, Any] | None:
     if not isinstance(values, dict) or "spec" not in values:
         raise ArtifactError(f"{path}: not a plan's sidecar; it lacks the key 'spec'")
     return values
-
-
-def check_plan(plan: Path, sidecar: Mapping[str, Any]) -> None:
-    """Hold a plan against the hash in its sidecar, before anything parses it.
-
-    Raises ArtifactError where they differ, and where there is no hash.
-    """
-    stated = sidecar.get("sha256")
-    if stated is None:
-        raise ArtifactError(
-            f"{sidecar_path(plan)}: says no 'sha256' of the plan, which is parsed by native code "
-            "and not opened unseen; build the plan again"
-        )
-    if stated != sha256(plan):
-        raise ArtifactError(
-            f"{plan}: the plan is damaged, or the sidecar beside it belongs to another plan (the "
-            "hash differs); build the plan again"
-        )
 
 
 def read_spec_file(path: Path) -> GeneratorSpec:

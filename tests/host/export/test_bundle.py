@@ -249,10 +249,10 @@ def test_plans_are_for_the_gpus_that_they_name(
     onnx_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.bundle"
-    options = PartOptions(targets=("portable", "sm89"))
+    options = PartOptions(targets=("sm89", "sm120"))
     export_bundle(open_artifact(onnx_files["gan-mlp"]), path, options)
     parts = files_of(read_bundle(path))
-    assert list(parts) == ["model.onnx", "model.gen", "model-sm89.plan", "model-portable.plan"]
+    assert list(parts) == ["model.onnx", "model.gen", "model-sm89.plan", "model-sm120.plan"]
     assert parts["model-sm89.plan"][:2] == ["model-sm89.plan", "model-sm89.plan.json"]
     tried: list[str] = []
 
@@ -264,10 +264,13 @@ def test_plans_are_for_the_gpus_that_they_name(
     monkeypatch.setattr(TensorRTBackend, "unavailable", lambda: None)
     monkeypatch.setattr(TensorRTBackend, "open", opened)
     monkeypatch.setattr(_bundled, "no_gpu_reason", lambda: None)
-    monkeypatch.setattr(_bundled, "compute_capability", lambda: 90)
-    with Engine(path) as engine:
-        assert engine.artifact.part == "model.gen"
-        told = engine.explain()
-    assert tried == ["model-portable.plan"]
-    assert "model-sm89.plan: built for sm89; the GPU is sm90" in told
-    assert "model-portable.plan: it is not to be run" in told
+    for capability, order in (
+        (89, ["model-sm89.plan", "model-sm120.plan"]),
+        (120, ["model-sm120.plan", "model-sm89.plan"]),
+    ):
+        monkeypatch.setattr(_bundled, "compute_capability", lambda found=capability: found)
+        with Engine(path) as engine:
+            assert engine.artifact.part == "model.gen"
+            assert f"{', '.join(order)}: it is not to be run" in engine.explain()
+        assert tried == order
+        tried.clear()

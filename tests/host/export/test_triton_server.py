@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from engine.backends._plan_sidecar import PlanTensor, Profile, Sidecar, as_values
 from engine.core.artifacts import open_artifact, sidecar_path
 from engine.core.errors import ArtifactError, OptionError, OutputError
 from engine.core.files import sha256
@@ -104,13 +105,20 @@ def plan(folder: Path, builder: str) -> Path:
             }
         )
     )
-    tensors = [
-        {"name": "z", "mode": "input", "dtype": "float32", "shape": [-1, 8]},
-        {"name": "images", "mode": "output", "dtype": "uint8", "shape": [-1, 4, 4, 1]},
-    ]
-    values = {"spec": spec.to_dict(), "builder": builder, "batch": {"max": 32}, "tensors": tensors}
-    values["sha256"] = sha256(path)
-    sidecar_path(path).write_text(json.dumps(values))
+    sidecar = Sidecar(
+        entry_point="decoder",
+        sha256=sha256(path),
+        builder=builder,
+        builder_version="10.9",
+        targets=("this GPU",),
+        precision="fp32",
+        batch=Profile(1, 8, 32),
+        tensors=(
+            PlanTensor("z", "input", "float32", (-1, 8)),
+            PlanTensor("images", "output", "uint8", (-1, 4, 4, 1)),
+        ),
+    )
+    sidecar_path(path).write_text(json.dumps(as_values(sidecar, spec)))
     return path
 
 

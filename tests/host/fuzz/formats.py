@@ -88,12 +88,39 @@ def _kernels(path: Path) -> None:
 
 
 def _plan(path: Path) -> None:
+    from engine.backends._plan_sidecar import PlanTensor, Profile, Sidecar, as_values
     from engine.core.artifacts import sidecar_path
     from engine.core.files import sha256
+    from tests.cases.small_programs import dcgan
 
     path.write_bytes(random.Random(0).randbytes(5000))
-    values = {"spec": _spec(), "builder": "tensorrt-rtx", "sha256": sha256(path)}
+    tensors = (
+        PlanTensor("z", "input", "float32", (-1, 16)),
+        PlanTensor("images", "output", "float32", (-1, 1, 32, 32)),
+    )
+    sidecar = Sidecar(
+        "decoder",
+        sha256(path),
+        "tensorrt-rtx",
+        "1.7",
+        ("sm89",),
+        "fp32",
+        Profile(1, 8, 32),
+        tensors,
+    )
+    values = as_values(sidecar, dcgan().spec)
     sidecar_path(path).write_text(json.dumps(values, indent=2))
+
+
+def _bundle(path: Path) -> None:
+    from engine.core.bundle import Source
+    from export.bundle_file import made, write_bundle
+    from tests.cases.small_programs import dcgan
+
+    whole = path.with_name("model.gen")
+    _gen(whole)
+    part = made([whole], kind="gen", precision="fp32")
+    write_bundle(path, dcgan().spec, Source("x", "0" * 64), {}, [part])
 
 
 def _sidecar(path: Path) -> None:
@@ -134,6 +161,7 @@ FORMATS: Mapping[str, Format] = {
     "gen": Format(
         ".gen", _gen, ("native", "torch", "numpy", "null"), hashed=True, inside=sealed.gen
     ),
+    "bundle": Format(".bundle", _bundle, ("native", "null"), hashed=True),
     "kernels": Format(".kernels", _kernels, ("kernels",), hashed=True, inside=sealed.kernels),
     "plan": Format(".plan", _plan, ("plan",), hashed=True),
     "sidecar": Format(".plan.json", _sidecar, ("sidecar", "null-plan")),

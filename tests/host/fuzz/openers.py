@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -40,11 +41,14 @@ def _plan(path: Path) -> bytes:
     """What reaches TensorRT, which parses natively."""
     from engine.backends import tensorrt
 
+    library = SimpleNamespace(__version__="1.7")
     with (
         mock.patch.object(tensorrt, "flavours", return_value=("tensorrt-rtx",)),
-        mock.patch.object(tensorrt, "LoadedPlan", lambda path, flavour: path.read_bytes()),
+        mock.patch.object(tensorrt, "import_flavour", return_value=library),
+        mock.patch.object(tensorrt, "compute_capability", return_value=89),
     ):
-        return bytes(tensorrt._load(path)[0])
+        tensorrt._checked(path, "decoder")
+    return path.read_bytes()
 
 
 def _latents(path: Path) -> bytes:
