@@ -36,7 +36,7 @@ class UnsupportedError(BackendUnavailableError):
 class NumericalError(EngineError, ArithmeticError):
     """NaN or infinity in the weights, or in the output of a sample, then with its number."""
 
-    def __init__(self, message: str, sample: int | None = None) -> None:
+    def __init__(self, message: str = "", sample: int | None = None) -> None:
         super().__init__(message)
         self.sample = sample
 
