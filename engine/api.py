@@ -97,6 +97,8 @@ class Engine:
             file = open_artifact(zoo.resolve(artifact), self.options)
             opened = backends.open_best(file, backend, options, as_onnx, self._cleanup)
         self.artifact: Artifact = opened.artifact
+        # What the backend reads: of a bundle the part, written out until the engine is closed.
+        self.file: Artifact = opened.file
         self._backend, self._opened = opened.backend, opened
         self._untuned = tune is True and not self._backend.capabilities.tunes
         self._runner = Runner(self._backend)

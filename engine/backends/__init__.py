@@ -141,7 +141,7 @@ def open_best(
         get(asked)
     if artifact.kind == "bundle" and asked != "null":
         return open_bundle(artifact, partial(_candidates, asked=asked), open_file, cleanup)
-    return Opened(*open_file(artifact), artifact)
+    return Opened(*open_file(artifact), artifact, artifact)
 
 
 def _candidates(kind: ArtifactKind, asked: str) -> dict[str, type[Backend]]:

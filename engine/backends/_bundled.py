@@ -28,11 +28,15 @@ _ORDER: tuple[ArtifactKind, ...] = ("plan", "gen", "onnx")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A backend with the artifact it runs, why it was taken, and what else is to be told."""
+    """A backend with the artifact it runs, why it was taken, and what else is to be told.
+
+    file: what the backend reads; of a bundle the part, written out until the engine is closed.
+    """
 
     backend: Backend
     reason: str
     artifact: Artifact
+    file: Artifact
     notes: tuple[str, ...] = ()
 
 
@@ -58,12 +62,13 @@ def open_bundle(
         try:
             _check_runs(part, backends_for(_kind(part)))
             path = _extracted(bundle, part, folder, damaged)
-            backend, reason = open_part(Artifact(path, _kind(part)))
+            file = Artifact(path, _kind(part))
+            backend, reason = open_part(file)
         except (ArtifactError, BackendUnavailableError, OptionError) as error:
             passed[part.name] = error
             continue
         told = _reason(part, reason, passed)
-        return Opened(backend, told, _named(artifact, part), tuple(damaged))
+        return Opened(backend, told, _named(artifact, part), file, tuple(damaged))
     raise _nothing(bundle, passed)
 
 

@@ -139,8 +139,8 @@ def check_alike(a: Engine, b: Engine) -> None:
     ):
         if ours != theirs:
             raise OptionError(
-                f"nothing to compare: {a.artifact.path.name} has {what} {ours}, "
-                f"{b.artifact.path.name} {theirs}"
+                f"nothing to compare: {a.artifact.name} has {what} {ours}, "
+                f"{b.artifact.name} {theirs}"
             )
 
 

@@ -95,7 +95,7 @@ def _lower(a: Engine, b: Engine) -> list[str]:
         for side, engine in sides
         if engine.precision not in _EXACT
     ]
-    rounded = [side for side, engine in sides if rounded_weights(engine.artifact)]
+    rounded = [side for side, engine in sides if rounded_weights(engine.file)]
     # Of two that are rounded, the weights are the same.
     if len(rounded) == 1:
         low.append(f"the weights of {rounded[0]} are rounded to fp16")

@@ -41,7 +41,7 @@ class Report:
             name for name, of in zip("ab", (a, b), strict=True) if "encoder" in of.spec.entry_points
         ]
         return cls(
-            sides=tuple((of.artifact.path.name, of.backend, of.precision) for of in (a, b)),
+            sides=tuple((of.artifact.name, of.backend, of.precision) for of in (a, b)),
             modality=a.spec.modality,
             seed=seed,
             result=result,

@@ -23,9 +23,9 @@ class Side:
 
     def __init__(self, engine: Engine, cleanup: ExitStack) -> None:
         if engine.backend in _SHUT:
-            raise OptionError(f"{engine.artifact.path.name}: {_SHUT[engine.backend]}")
+            raise OptionError(f"{engine.artifact.name}: {_SHUT[engine.backend]}")
         self._engine = engine
-        self._artifact = engine.artifact
+        self._artifact = engine.file
         if engine.backend != "eager" and self._artifact.kind == "checkpoint":
             from engine.convert import checkpoint_as_onnx
 

@@ -27,7 +27,8 @@ class Shifted:
     def __init__(self, shift: Callable[[int], float], batch_size: int) -> None:
         self.shift = shift
         self.batch_size = batch_size
-        self.artifact = SimpleNamespace(path=Path("shifted"), kind="checkpoint")
+        self.artifact = SimpleNamespace(name="shifted", kind="checkpoint")
+        self.file = self.artifact
         self.spec = SimpleNamespace(
             latent=SimpleNamespace(shape=(1,)),
             output=SimpleNamespace(shape=(1, 2, 2), range=(-1.0, 1.0)),
@@ -217,3 +218,20 @@ def test_pictures_of_the_worst_samples(
     refused = run("verify", checkpoints["dcgan"], onnx_files["dcgan"], "--pictures", "x.gif")
     assert refused.exit_code == 2
     assert "NAME.png" in refused.output
+
+
+def test_parts_of_a_bundle_are_sides(
+    run: Run, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    from engine.core.artifacts import open_artifact
+    from export.bundle import export_bundle
+
+    bundle = tmp_path / "b.bundle"
+    export_bundle(open_artifact(checkpoints["gan-mlp"]), bundle)
+    for part in (f"{bundle}@native:fp32", f"{bundle}/model.onnx"):
+        found = run("verify", part, str(checkpoints["gan-mlp"]), "--layers", "--json")
+        assert found.exit_code == 0, found.output
+        values = json.loads(found.stdout)
+        assert values["a"]["artifact"].startswith("b.bundle/model.")
+        assert values["first_beyond"] is None
+        assert len(values["layers"]) >= 3
