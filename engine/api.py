@@ -26,7 +26,7 @@ from engine.core.version import __version__
 from engine.explaining import explained
 from engine.grid import GridBatch, batches
 from engine.labels import LabelPlan, Labels, plan_labels, require_labels
-from engine.latents import Kind, check_truncation, draw, interpolate
+from engine.latents import Kind, NoiseOf, check_truncation, draw, interpolate
 from engine.memory import check_fits, shortage
 from engine.runner import Output, Progress, Runner, choose_output, gather, padded, sample_array
 from engine.supported import check_supported
@@ -209,12 +209,13 @@ class Engine:
         *,
         seed: int = 0,
         start: int = 0,
+        still: int | None = None,
         output: Output = "float32",
     ) -> Any:
         """Samples of the caller's own latents [n, *latent shape]: [n, ...] as `generate` gives.
 
         Conditional models need labels. Row i is computed as sample start + i is, with the noise
-        that this sample of the seed has in noise layers, so that
+        that this sample of the seed (or the sample `still`) has in noise layers, so that
         `decode(latents(n, start=k), labels(n, start=k), start=k)` is `generate(n, start=k)`, bit
         for bit. Raises OptionError for a wrong shape, NaN or missing labels.
         """
@@ -223,14 +224,14 @@ class Engine:
         require_labels(labels, self.spec.classes, self.spec.name)
         n = len(latents)
         _, start = inputs.sample_range(max(n, 1), start)
-        seed = inputs.seed(seed)
+        noise = NoiseOf(inputs.seed(seed), still and inputs.count("still", still, 0))
         plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
         shape, dtype = sample_array(self.spec, form)
         with shortage(self.batch_size):
             out = None if form == "torch" else empty_aligned((n, *shape), dtype)
             work = self._work(start, n, out)
             parts = self._runner.decode(
-                work, lambda first, size: padded(latents, first - start, size), plan, form, seed
+                work, lambda first, size: padded(latents, first - start, size), plan, form, noise
             )
             return gather(parts, n, out)
 
@@ -302,6 +303,7 @@ class Engine:
     ) -> Any:
         """Samples on the way between two latents, both ends included: [steps, ...].
 
+        The noise of noise layers stands still on the way: it is that of sample `first`.
         first, last: sample numbers of `seed`, or latents. Great circle for normal latents.
         labels: for conditional models; left out, the class that sample `first` has.
         """
@@ -318,7 +320,8 @@ class Engine:
             for end in (first, last)
         ]
         way = interpolate(ends[0], ends[1], steps, self.spec.latent)
-        return self.decode(way, labels, output=form)
+        still = int(first) if isinstance(first, (int, np.integer)) else 0
+        return self.decode(way, labels, seed=seed, still=still, output=form)
 
     @property
     def batch_size_was_chosen(self) -> bool:
@@ -371,9 +374,9 @@ class Engine:
         output: Output,
         out: NDArray[Any] | None,
     ) -> Iterator[Any]:
-        drawn = partial(self._draw, seed, truncation=truncation)
+        drawn, noise = partial(self._draw, seed, truncation=truncation), NoiseOf(seed)
         with shortage(self.batch_size):
-            yield from self._runner.decode(self._work(start, n, out), drawn, plan, output, seed)
+            yield from self._runner.decode(self._work(start, n, out), drawn, plan, output, noise)
 
     def _work(
         self, start: int, n: int, out: NDArray[Any] | None

@@ -6,6 +6,7 @@ Each kind of randomness has its own Philox stream: kind | tensor index << 8 (`ke
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -58,6 +59,22 @@ def draw(
     else:
         flat = philox.normal(seed, start, count, noise.size, number)
     return flat.reshape(count, *noise.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseOf:
+    """Noise that networks take beside their latent: that of each sample, or of the one `still`."""
+
+    seed: int
+    still: int | None = None
+
+    def of(self, layer: Noise, index: int, first: int, count: int) -> NDArray[np.float32]:
+        """That of a noise layer for samples first .. first + count: [count, *layer.shape]."""
+        kind = Kind.NOISE_LAYER
+        if self.still is None:
+            return draw(layer, self.seed, first, count, kind=kind, index=index)
+        one = draw(layer, self.seed, self.still, 1, kind=kind, index=index)
+        return np.repeat(one, count, axis=0)
 
 
 def check_truncation(noise: Noise, truncation: float | None) -> None:

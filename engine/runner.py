@@ -17,7 +17,7 @@ from engine.finite import check_finite, check_rows
 from engine.grid import GridBatch
 from engine.images import to_uint8
 from engine.labels import LabelPlan
-from engine.latents import Kind, draw
+from engine.latents import NoiseOf
 
 Output = Literal["uint8", "float32", "torch"]
 Progress = Callable[[int, int], None]
@@ -83,42 +83,43 @@ class Runner:
         latents: Callable[[int, int], Floats],
         plan: LabelPlan | None,
         output: Output,
-        seed: int,
+        noise: NoiseOf,
     ) -> Iterator[Any]:
         """The wanted rows of each batch, in order; some are begun ahead where the backend can.
 
         work: batches as `span` gives them, each with the array [wanted, ...] to fill and give
             back, of numpy outputs, or None.
-        latents: of (first, size): [size, *latent shape]. seed: of the noise that the network takes
-            beside them.
+        latents: of (first, size): [size, *latent shape]. noise: what the network takes beside.
         Raises NumericalError if they hold NaN or infinity.
         """
         waiting: deque[Callable[[], Any]] = deque()
         for batch, out in work:
-            waiting.append(
-                self._begin(batch, latents(batch.first, batch.size), plan, output, out, seed)
-            )
+            feed = self._feed(batch, latents(batch.first, batch.size), plan, noise)
+            waiting.append(self._begin(batch, feed, output, out))
             if len(waiting) > self._backend.in_flight:
                 yield waiting.popleft()()
         while waiting:
             yield waiting.popleft()()
 
-    def _begin(
-        self,
-        batch: GridBatch,
-        z: Floats,
-        plan: LabelPlan | None,
-        output: Output,
-        out: NDArray[Any] | None,
-        seed: int,
-    ) -> Callable[[], Any]:
-        """Begin one batch; the call that is given back waits for its rows."""
+    def _feed(
+        self, batch: GridBatch, z: Floats, plan: LabelPlan | None, noise: NoiseOf
+    ) -> dict[str, NDArray[Any]]:
+        """What the decoder takes for one batch, by name."""
         feed: dict[str, NDArray[Any]] = {self._spec.latent.name: z}
         if plan is not None and self._spec.condition is not None:
             feed[self._spec.condition.name] = plan.batch(batch.first, batch.size)
-        for index, noise in enumerate(self._spec.noise):
-            drawn = draw(noise, seed, batch.first, batch.size, kind=Kind.NOISE_LAYER, index=index)
-            feed[noise.name] = drawn
+        for index, layer in enumerate(self._spec.noise):
+            feed[layer.name] = noise.of(layer, index, batch.first, batch.size)
+        return feed
+
+    def _begin(
+        self,
+        batch: GridBatch,
+        feed: dict[str, NDArray[Any]],
+        output: Output,
+        out: NDArray[Any] | None,
+    ) -> Callable[[], Any]:
+        """Begin one batch; the call that is given back waits for its rows."""
         if self._backend.in_flight == 0:
             result = self._run("decoder", feed, output == "uint8", out)
             return partial(self._rows, result, batch, output, out)

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from engine import Engine, latents
 from engine.cli import cli
 from engine.core.artifacts import open_artifact
+from engine.core.errors import OptionError
 from engine.core.options import LoadOptions
 from engine.core.spec import Noise
 from engine.models.load import load_generator
@@ -162,3 +163,19 @@ def test_decode_on_the_command_line_takes_the_seed_of_the_noise(
         arguments = [*common, "--seed", str(seed), "-o", str(out)]
         assert CliRunner().invoke(cli, arguments).exit_code == 0
         assert np.array_equal(np.load(out), expected) is same
+
+
+def test_noise_stands_still_on_the_way_between_two_samples(files: dict[str, Path]) -> None:
+    with Engine(files["gen"], batch_size=4) as engine:
+        frames = engine.interpolate(3, 9, 6, seed=4, output="float32")
+        start = engine.generate(1, seed=4, start=3, output="float32")
+        np.testing.assert_allclose(frames[:1], start, atol=1e-6)
+        same = engine.interpolate(3, 3, 6, seed=4, output="float32")
+        np.testing.assert_allclose(same, np.repeat(start, 6, axis=0), atol=1e-6)
+        z, labels = engine.latents(2, seed=4, start=3), engine.labels(2, seed=4, start=3)
+        own = engine.decode(z, labels, seed=4, start=3)
+        held = engine.decode(z, labels, seed=4, still=3)
+        np.testing.assert_allclose(held[0], own[0], atol=1e-6)
+        assert np.abs(held[1] - own[1]).max() > 0.01
+        with pytest.raises(OptionError, match="still=-1"):
+            engine.decode(z, labels, still=-1)
