@@ -127,8 +127,15 @@ def _encoder(found: EncoderComparison, allowed: Tolerance) -> Iterator[Row]:
     limit = "" if budgeted else f"at most {allowed.encoder_limit:g}, relative above 1"
     yield "encoder", f"max error {found.max_error:.3g}", limit
     if budgeted:
-        verdict = "within" if found.cost.holds else "beyond"
-        yield "", f"{found.cost.mean_psnr_db:.1f} dB", f"{verdict} the budget of encoders"
+        cost = found.cost
+        yield "  budget", f"{cost.mean_psnr_db:.1f} dB", f"at least {budget.LOWEST_MEAN_PSNR_DB:g}"
+        worst = f"at least {budget.LOWEST_WORST_PSNR_DB:g}"
+        yield "  worst sample", f"{cost.worst_psnr_db:.1f} dB", worst
+        yield (
+            "  mean difference",
+            f"{cost.mean_difference:.3g} hundredths",
+            f"at most {budget.LARGEST_MEAN_DIFFERENCE:g}, of the prior's deviation",
+        )
 
 
 def report_values(report: Report) -> dict[str, Any]:

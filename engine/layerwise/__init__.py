@@ -12,6 +12,6 @@ Reading keeps onnxruntime from fusing nodes whose values are read, so that an ON
 a little more often than it does without.
 """
 
-from engine.layerwise.divergence import Divergence, LayerRow, diverge
+from engine.layerwise.divergence import Divergence, LayerRow, LayerTolerance, diverge
 
-__all__ = ["Divergence", "LayerRow", "diverge"]
+__all__ = ["Divergence", "LayerRow", "LayerTolerance", "diverge"]

@@ -19,11 +19,13 @@ def arranged(ours: Reading, theirs: Reading) -> tuple[Array, Array]:
     one = _flat(ours.array)
     if not (ours.loose or theirs.loose) or (ours.loose and theirs.loose and _alike(ours, theirs)):
         return one, _flat(theirs.array)
-    other = theirs.array if theirs.loose else ours.array
-    fixed = ours.array if theirs.loose else theirs.array
-    ways = list(_ways(other, fixed.shape))
-    best = min(ways, key=lambda way: _distance(way, fixed))
-    return (_flat(fixed), best) if theirs.loose else (best, _flat(fixed))
+    # What has more axes is moved: a flat value has its numbers in one order alone.
+    move_ours = ours.array.ndim > theirs.array.ndim or (
+        ours.array.ndim == theirs.array.ndim and not theirs.loose
+    )
+    moved, fixed = (ours.array, theirs.array) if move_ours else (theirs.array, ours.array)
+    best = min(_ways(moved, fixed.shape), key=lambda way: _distance(way, fixed))
+    return (best, _flat(fixed)) if move_ours else (_flat(fixed), best)
 
 
 def _alike(ours: Reading, theirs: Reading) -> bool:

@@ -42,17 +42,33 @@ class LayerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerTolerance:
+    """The largest error, of the largest number in a layer, and the smallest PSNR, or None.
+
+    The one sees a single number that is wrong, the other that all are by a little.
+    """
+
+    relative_error: float
+    min_psnr_db: float | None = None
+
+    def holds(self, row: LayerRow) -> bool:
+        """Whether a layer is within; NaN and infinity never are."""
+        least = self.min_psnr_db
+        return row.relative_error <= self.relative_error and (least is None or row.psnr_db >= least)
+
+
+@dataclass(frozen=True, slots=True)
 class Divergence:
-    """Layers in the order of A, the tolerance of their relative error, and what has no partner."""
+    """Layers in the order of A, their tolerance, and what has no partner, by entry point."""
 
     rows: tuple[LayerRow, ...]
     unmatched: tuple[tuple[str, Unmatched], ...]
-    tolerance: float
+    tolerance: LayerTolerance
     samples: tuple[int, ...]
 
     def beyond(self, row: LayerRow) -> bool:
-        """Whether a layer is farther apart than the tolerance; NaN and infinity always are."""
-        return not row.relative_error <= self.tolerance
+        """Whether a layer is farther apart than the tolerance."""
+        return not self.tolerance.holds(row)
 
     @property
     def first_beyond(self) -> LayerRow | None:
@@ -104,7 +120,7 @@ def diverge(
     b: Engine,
     samples: Samples,
     entry_points: Sequence[str],
-    tolerance: float,
+    tolerance: LayerTolerance,
 ) -> Divergence:
     """Read all layers of both on `samples`, a part at a time, and compare them.
 

@@ -55,6 +55,11 @@ class Layer:
     weight: str
     readings: tuple[Reading, ...]
 
+    def part(self, count: int) -> Layer:
+        """Of the first samples alone."""
+        cut = tuple(Reading(r.name, r.array[:count], r.loose) for r in self.readings)
+        return Layer(self.name, self.operator, self.weight, cut)
+
     @property
     def first(self) -> bool:
         """Whether it is what comes before the first product."""
@@ -96,16 +101,17 @@ class Reader(Protocol):
 def grouped(steps: Iterable[Step], inputs: Collection[Key]) -> list[Group]:
     """What comes before the first product, then the layers in order.
 
-    Steps that depend on no input make weights, and belong to none.
+    Steps that depend on no input make weights and belong to none, unless they are products: a
+    first layer may read numbers of the model alone.
     """
     layer_of = dict.fromkeys(inputs, 0)
     products: list[Step | None] = [None]
     makes: list[list[Key]] = [[]]
     for step in steps:
         numbers = [layer_of[key] for key in step.reads if key in layer_of]
-        if not numbers:
+        if not numbers and not step.product:
             continue
-        number = max(numbers)
+        number = max(numbers, default=0)
         if step.product:
             products.append(step)
             makes.append([])

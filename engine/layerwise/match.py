@@ -1,7 +1,8 @@
 """Which layer of one side is which of the other: by name where names persist, else by order.
 
 Names of values persist from ONNX to ONNX and to a Program, names of weights from PyTorch to ONNX.
-What is left over is paired in order if the sizes agree all the way, and otherwise not at all.
+What is left over is paired in order if the sizes agree all the way; if one side has more, where
+there is one way alone to pair the others with it; and otherwise not at all.
 """
 
 from __future__ import annotations
@@ -58,16 +59,55 @@ def match(a: Sequence[Layer], b: Sequence[Layer]) -> tuple[list[Pair], list[Unma
             pair(i, j, _ends(layer, b[j]))
     ours = [i for i, layer in enumerate(a) if i not in partner and not layer.first]
     theirs = [j for j, layer in enumerate(b) if j not in taken and not layer.first]
-    found = [_ends(a[i], b[j]) for i, j in zip(ours, theirs, strict=False)]
-    if len(ours) == len(theirs) and all(found):
-        for i, j, ends in zip(ours, theirs, found, strict=True):
-            pair(i, j, ends)
-        ours, theirs = [], []
+    for i, j in _in_order([a[i] for i in ours], [b[j] for j in theirs]):
+        pair(ours[i], theirs[j], _ends(a[ours[i]], b[theirs[j]]))
+    ours = [i for i in ours if i not in partner]
+    theirs = [j for j in theirs if j not in taken]
     reason = _reason(len(ours), len(theirs))
-    left = [Unmatched("a", a[i], reason) for i in ours]
-    left += [Unmatched("b", b[j], reason) for j in theirs]
+    left = [Unmatched("a", a[i], _own_reason(a[i]) or reason) for i in ours]
+    left += [Unmatched("b", b[j], _own_reason(b[j]) or reason) for j in theirs]
     pairs = [Pair(a[i], b[j], one, other) for i, (j, one, other) in sorted(partner.items())]
     return pairs, left
+
+
+def _in_order(a: Sequence[Layer], b: Sequence[Layer]) -> list[tuple[int, int]]:
+    """Places of layers that belong together, where there is one way alone to say so."""
+    if len(a) == len(b) and all(_ends(one, other) for one, other in zip(a, b, strict=True)):
+        return [(place, place) for place in range(len(a))]
+    if len(a) > len(b):
+        return [(i, j) for j, i in _in_order(b, a)]
+    first = _within(a, b)
+    last = _within(a[::-1], b[::-1])
+    if first is None or last is None:
+        return []
+    mirrored = [len(b) - 1 - j for j in reversed(last)]
+    return list(enumerate(first)) if first == mirrored else []
+
+
+def _within(few: Sequence[Layer], many: Sequence[Layer]) -> list[int] | None:
+    """The earliest place in `many` of each of `few`, all in order, or None."""
+    places: list[int] = []
+    start = 0
+    for layer in few:
+        fits = (j for j in range(start, len(many)) if _same_kind(layer, many[j]))
+        place = next(fits, None)
+        if place is None:
+            return None
+        places.append(place)
+        start = place + 1
+    return places
+
+
+def _same_kind(a: Layer, b: Layer) -> bool:
+    return _family(a) == _family(b) and _ends(a, b) is not None
+
+
+def _family(layer: Layer) -> str:
+    """Convolutions, recurrent cells and matrix products, by whatever name."""
+    name = layer.operator.lower()
+    if name.startswith("conv"):
+        return "convolution"
+    return "recurrent" if name in ("lstm", "gru", "rnn", "recurrent") else "matrix product"
 
 
 def _ends(a: Layer, b: Layer) -> tuple[Reading, Reading] | None:
@@ -95,7 +135,11 @@ def _bare(reading: Reading) -> list[int]:
     return [size for size in reading.array.shape[1:] if size != 1]
 
 
+def _own_reason(layer: Layer) -> str:
+    return "" if layer.readings else "its values have no order that the other side has"
+
+
 def _reason(ours: int, theirs: int) -> str:
     if ours and theirs:
-        return "no names in common, and another order of sizes"
+        return "no names in common, and not the same sizes in order"
     return "the other side has no such layer"

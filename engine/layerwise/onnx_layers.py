@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Nodes that hand on a weight as it is, in another type.
 _SAME = ("Cast", "DequantizeLinear", "QuantizeLinear", "Identity", "Transpose", "Reshape")
+_RECURRENT = ("LSTM", "GRU", "RNN")
+_STATES = 4
 # Of the steps to uint8 that `export.uint8` appends.
 _UINT8 = "uint8."
 
@@ -58,19 +60,24 @@ class OnnxLayers:
             raise ArtifactError(
                 f"{self._path}: its layers cannot be read: {first_line(error)}"
             ) from error
-        arrays = {
-            name: array[:count] if np.ndim(array) else array
-            for name, array in zip(self._outputs, made, strict=True)
-        }
-        return [self._layer(group, arrays, count) for group in self._groups]
+        # A whole batch of a graph that takes no other is read whole, and cut in the end.
+        arrays = dict(zip(self._outputs, made, strict=True))
+        layers = [self._layer(group, arrays, self.most or count) for group in self._groups]
+        return [layer.part(count) for layer in layers]
 
     def _layer(self, group: Group, arrays: dict[str, Any], count: int) -> Layer:
+        step = group.product
+        if step is not None and step.operator in _RECURRENT:
+            states, *last = map(str, step.makes)
+            if states in arrays and arrays[states].ndim == _STATES:
+                arrays[states] = _batch_first(arrays[states])
+            for name in last:
+                arrays.pop(name, None)
         readings = tuple(
             Reading(self._names[key], arrays[key])
             for key in map(str, group.makes)
             if is_read(arrays.get(key), count)
         )
-        step = group.product
         if step is None:
             return Layer("inputs", "", "", readings)
         return Layer(step.weight or step.name, step.operator, step.weight, readings)
@@ -178,6 +185,12 @@ def _open(model: ModelProto, path: Path, device: str) -> Any:
         options = [("CUDAExecutionProvider", cuda_options(None, graph=False))]
         session, _ = open_on_gpu(copy, lambda _: options, None, lambda session: session)
         return session
+
+
+def _batch_first(states: Any) -> Any:
+    """[time, directions, n, hidden] -> [n, time, directions * hidden]."""
+    moved = states.transpose(2, 0, 1, 3)
+    return moved.reshape(*moved.shape[:2], -1)
 
 
 def _filled(array: Any, size: int | None) -> Any:

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 _PRODUCTS = (graph.Convolution, graph.Linear, graph.MatMul, graph.Recurrent)
 # The same numbers, elsewhere.
 _MOVES = (graph.Reshape, graph.Permute, graph.Constant)
+_ARRANGED = (*_MOVES, graph.Concat, graph.Slice)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Where a layer is read: `name` in the ONNX graph, `value` in the Program."""
+    """Where a layer is read: `name` in the ONNX graph, `value` in the Program; '' for nowhere."""
 
     layer: Step | None
     name: str
@@ -62,7 +63,7 @@ class NumpyLayers:
 
         execute(self._program, fed, observe=keep)
         return [
-            _layer(end, np.moveaxis(made[end.value], -1, 1) if made[end.value].ndim > 1 else None)
+            _layer(end, np.moveaxis(made[end.value], -1, 1) if end.value else None)
             for end in self._ends
         ]
 
@@ -83,7 +84,10 @@ class CutLayers:
         """Layer by layer; where a number is NaN or infinite, a layer is NaN as a whole."""
         with tempfile.TemporaryDirectory(prefix="generator-engine-") as folder:
             return [
-                _layer(end, self._run(end, samples, Path(folder) / f"{number}.gen"))
+                _layer(
+                    end,
+                    self._run(end, samples, Path(folder) / f"{number}.gen") if end.value else None,
+                )
                 for number, end in enumerate(self._ends)
             ]
 
@@ -141,13 +145,40 @@ def _layer(end: _End, array: Array | None) -> Layer:
 def _ends(program: Program) -> list[_End]:
     """The last value of each layer that is more than moved."""
     made_by = {name: op for op in program.operations for name in op.outputs if name}
+    mixed = _mixed(program)
     groups = grouped(map(_step, program.operations), [value.name for value in program.inputs])
     ends = []
     for group in groups:
-        own = [str(key) for key in group.makes if not isinstance(made_by[str(key)], _MOVES)]
-        if own and program.values[own[-1]].shape:
+        makes = [str(key) for key in group.makes]
+        own = [name for name in makes if name not in mixed and _is_end(name, made_by[name])]
+        changed = [name for name in makes if not isinstance(made_by[name], _ARRANGED)]
+        # Of what is computed in a mixed order there is no value to compare.
+        if mixed.intersection(changed):
+            ends.append(_End(group.product, "", ""))
+        elif own and program.values[own[-1]].shape:
             ends.append(_End(group.product, own[-1], _spread(program, own[-1])))
     return ends
+
+
+def _mixed(program: Program) -> set[str]:
+    """Flat values of a map, and what is made of them up to the next product.
+
+    Their numbers stand channels last, those of the ONNX tensor channels first.
+    """
+    mixed: set[str] = set()
+    for operation in program.operations:
+        flat = isinstance(operation, graph.Reshape) and len(
+            program.values[operation.inputs[0]].shape
+        ) > len(operation.shape)
+        if flat or (not isinstance(operation, _PRODUCTS) and mixed.intersection(operation.inputs)):
+            mixed.update(filter(None, operation.outputs))
+    return mixed
+
+
+def _is_end(name: str, maker: Operation) -> bool:
+    # The states after all steps are those of the last step again.
+    again = isinstance(maker, graph.Recurrent) and name != maker.outputs[0]
+    return not isinstance(maker, _MOVES) and not again
 
 
 def _step(operation: Operation) -> Step:

@@ -16,6 +16,7 @@ from engine.layerwise.layers import Key, Layer, Reading, Samples, Step, grouped,
 from engine.models.load import load_generator
 
 _PRODUCTS = ("linear", "addmm", "mm", "bmm", "baddbmm", "matmul", "einsum", "lstm", "gru")
+_RECURRENT = ("lstm", "gru")
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -73,7 +74,8 @@ class _Listener(TorchDispatchMode):  # type: ignore[no-untyped-call]
         weight = next(filter(None, map(stem, origins)), "") if product else ""
         keys = tuple(id(part) for part in makes)
         self._steps.append(Step(name, name, product, tuple(map(id, reads)), keys, weight))
-        for part in makes:
+        # The states after all steps are those of the last step again.
+        for part in makes[:1] if name in _RECURRENT else makes:
             if part.is_floating_point() and part.dim() > 1 and len(part) == self._count:
                 self._arrays[id(part)] = part.detach().float().cpu().numpy().copy()
         return made
