@@ -19,24 +19,6 @@ onnx = pytest.importorskip("onnx")
 
 Run = Callable[..., Result]
 
-NETWORK = """
-import torch
-from torch import nn
-
-
-class Cells(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.gru = nn.GRU(6, 8, batch_first=True)
-        self.lstm = nn.LSTM(8, 8, batch_first=True)
-        self.out = nn.Linear(8, 1)
-
-    def forward(self, z):
-        x, _ = self.gru(z)
-        x, _ = self.lstm(x)
-        return torch.tanh(self.out(x)).transpose(1, 2)
-"""
-
 
 def report(result: Result) -> dict[str, Any]:
     assert result.exit_code in (0, 1), result.output
@@ -160,23 +142,44 @@ def test_quantised_images_have_the_layers_of_floats(
     assert all(1e-4 < row["relative_error"] < 0.05 for row in found["layers"])
 
 
-def test_cells_have_no_names_in_common(run: Run, here: Path) -> None:
-    from engine.core.options import LoadOptions
-    from engine.models.load import load_generator
-    from export.convert import export_onnx
+def cells(path: Path) -> Path:
+    """z [batch, 6, 3] through a GRU to sound [batch, 1, 6]."""
+    from onnx import TensorProto, helper, numpy_helper
 
-    Path("net.py").write_text(NETWORK)
-    space: dict[str, Any] = {}
-    exec(NETWORK, space)
-    torch.manual_seed(3)
-    torch.save(space["Cells"]().state_dict(), "net.pt")
-    given = LoadOptions("net.py:Cells", input_shape=(20, 6))
-    export_onnx(load_generator("net.pt", given), "net.onnx")
-    options = ("--arch", "net.py:Cells", "--input-shape", "20,6")
-    for b in ("net.onnx", "net.onnx@numpy"):
-        found = report(run("verify", "net.pt", b, *options, "-n", 4, "--layers", "--json"))
-        assert (found["passed"], found["first_beyond"], found["unmatched"]) == (True, None, [])
-        assert [row["name"] for row in found["layers"]] == ["gru 1", "lstm 2", "out"]
+    random = np.random.default_rng(4)
+    shapes = {"w": (1, 12, 3), "r": (1, 12, 4), "out.weight": (4, 1)}
+    weights = [
+        numpy_helper.from_array(random.normal(0, 0.5, shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    weights.append(numpy_helper.from_array(np.array([1]), "axis"))
+    nodes = [
+        helper.make_node("Transpose", ["z"], ["steps"], perm=[1, 0, 2]),
+        helper.make_node("GRU", ["steps", "w", "r"], ["states", "last"], hidden_size=4),
+        helper.make_node("Squeeze", ["states", "axis"], ["one"]),
+        helper.make_node("Transpose", ["one"], ["ours"], perm=[1, 0, 2]),
+        helper.make_node("MatMul", ["ours", "out.weight"], ["mixed"]),
+        helper.make_node("Tanh", ["mixed"], ["bounded"]),
+        helper.make_node("Transpose", ["bounded"], ["audio"], perm=[0, 2, 1]),
+    ]
+    given = helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", 6, 3])
+    made = helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["batch", 1, 6])
+    graph = helper.make_graph(nodes, "cells", [given], [made], weights)
+    opsets = [helper.make_opsetid("", 20)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    return path
+
+
+def test_cells_are_read_with_the_batch_first(run: Run, tmp_path: Path) -> None:
+    path = cells(tmp_path / "cells.onnx")
+    other = scaled(path, tmp_path / "o.onnx", {"r": 1.1})
+    for b in (path, f"{path}@numpy"):
+        same = report(run("verify", path, b, "-n", 4, "--layers", "--json"))
+        assert (same["passed"], same["first_beyond"], same["unmatched"]) == (True, None, [])
+        assert [row["operator"] for row in same["layers"]] == ["GRU", "MatMul"]
+        assert same["layers"][0]["shape"] == [6, 4]
+        found = report(run("verify", other, b, "-n", 4, "--layers", "--json"))
+        assert found["first_beyond"]["name"] == same["layers"][0]["name"]
 
 
 def test_sides_without_layers_are_refused(run: Run, onnx_files: dict[str, Path]) -> None:
