@@ -42,10 +42,16 @@ class Tolerance:
 
     def holds(self, result: Comparison) -> bool:
         """Whether samples and posteriors are the same within it."""
+        return not self.broken_by(result)
+
+    def broken_by(self, result: Comparison) -> tuple[str, ...]:
+        """The entry points that are beyond it."""
         if result.not_finite:
-            return False
-        encoder = result.encoder is None or self.holds_for_encoder(result.encoder)
-        return encoder and self._holds(result)
+            return (result.ended_in,)
+        broken = () if self._holds(result) else ("decoder",)
+        if result.encoder is None or self.holds_for_encoder(result.encoder):
+            return broken
+        return (*broken, "encoder")
 
     def holds_for_encoder(self, result: EncoderComparison) -> bool:
         """Posteriors have no range, so that a PSNR which was asked for says nothing of them."""

@@ -79,7 +79,9 @@ def table(report: Report) -> list[Row]:
     if report.lone_encoder:
         rows.append(("encoder", "not compared", f"{report.lone_encoder.upper()} alone has one"))
     rows.append(("tolerance", tolerance.reason))
-    return [*rows, ("verdict", "the same within the tolerance" if report.passed else "different")]
+    broken = " and ".join(tolerance.broken_by(result))
+    verdict = f"different: the {broken}" if broken else "the same within the tolerance"
+    return [*rows, ("verdict", verdict)]
 
 
 def _differences(report: Report) -> Iterator[Row]:

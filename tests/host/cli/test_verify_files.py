@@ -84,7 +84,7 @@ def test_a_broken_encoder_is_found(
     changed(encoder, tmp_path / "broken.encoder.onnx", weight("mean.bias", lambda b: b + 0.1))
     result = run("verify", checkpoints["vae"], broken, "-n", 8)
     assert result.exit_code == 1
-    assert "encoder" in result.stdout
+    assert "different: the encoder" in result.stdout
     assert run("verify", checkpoints["vae"], broken, "-n", 8, "--decoder-only").exit_code == 0
     (tmp_path / "broken.encoder.onnx").unlink()
     missing = run("verify", checkpoints["vae"], broken, "-n", 8)
@@ -111,7 +111,7 @@ def test_nan_is_a_verdict(run: Run, onnx_files: dict[str, Path], tmp_path: Path)
     result = run("verify", onnx_files["gan-mlp"], bad, "-n", 8, "--pictures", picture)
     assert result.exit_code == 1
     assert "its decoder gives NaN or infinity" in result.stdout
-    assert "different" in result.stdout
+    assert "different: the decoder" in result.stdout
     assert "no picture" in result.stderr
     assert not picture.exists()
     report = json.loads(run("verify", bad, onnx_files["gan-mlp"], "-n", 8, "--json").stdout)
