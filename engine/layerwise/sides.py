@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from engine.backends.base import not_installed
 from engine.core.artifacts import Artifact
-from engine.core.errors import OptionError
+from engine.core.errors import BackendUnavailableError, OptionError
 from engine.layerwise.layers import Reader
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Side:
 
             return TorchLayers(artifact, engine.spec, entry_point, engine.device, engine.precision)
         if engine.backend == "onnxruntime":
+            for module in ("onnx", "torch"):
+                missing = not_installed(module, "torch,onnx")
+                if missing:
+                    raise BackendUnavailableError(f"reading the layers of ONNX graphs: {missing}")
             from engine.layerwise.onnx_layers import OnnxLayers
 
             graph = artifact if entry_point == "decoder" else artifact.encoder()
