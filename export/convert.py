@@ -131,11 +131,11 @@ def _lowered(
     if precision == "int8":
         from export.int8 import quantised
 
-        return quantised(model, loaded.spec, entry_point)
+        return quantised(model, loaded, entry_point)
     if precision == "auto":
-        return lower_within_budget(model, loaded.spec, entry_point)
+        return lower_within_budget(model, loaded, entry_point)
     if precision in ("fp16", "bf16"):
-        return lower_all(model, loaded.spec, entry_point, precision)
+        return lower_all(model, loaded, entry_point, precision)
     return None
 
 

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from engine.core.budget import Cost
 from engine.core.errors import ExportError
-from engine.core.spec import GeneratorSpec
 from engine.models.infer import first_line
 from export.graph import output_names
-from export.precision import Arrays, Lowered, in_steps_of, probe_inputs, run_graph
+from export.precision import Lowered, in_steps_of, run_graph
+from export.probes import Arrays, probe_inputs
 from export.quiet import quiet
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+    from engine.models.loaded import LoadedGenerator
 
 _AT_ONCE = 16
 
@@ -39,12 +41,13 @@ class Quantised(Lowered):
         return [f"precision int8, {verdict} the image budget: {self.cost}"]
 
 
-def quantised(model: ModelProto, spec: GeneratorSpec, entry_point: str) -> Quantised:
+def quantised(model: ModelProto, loaded: LoadedGenerator, entry_point: str) -> Quantised:
     """The graph with every product in int8. Raises ExportError where onnxruntime cannot."""
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    typical, _ = probe_inputs(spec, entry_point)
+    spec = loaded.spec
+    typical, _ = probe_inputs(loaded, entry_point)
     with tempfile.TemporaryDirectory(prefix="generator-engine-") as folder:
         exact, coarse = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
         exact.write_bytes(model.SerializeToString())

@@ -20,22 +20,18 @@ from engine.backends._onnx_session import open_session
 from engine.core.budget import Cost, steps
 from engine.core.errors import ExportError
 from engine.core.spec import GeneratorSpec, LayerPrecision
-from engine.latents import Kind, draw, random_labels
 from export.graph import output_names
 from export.mixed import LARGEST_FP16, Half, Layer, all_nodes, emulated, layers, typed
+from export.probes import Arrays, probe_inputs
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_TYPICAL = 48
-_EXTREME = 16
+    from engine.models.loaded import LoadedGenerator
+
 _AT_ONCE = 16
-_SEED = 20260101
-_DEVIATIONS = 4.0
 # Sums pass through numbers larger than the result; half of the range is left to them.
 _MARGIN = 2.0
-
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -62,31 +58,34 @@ class Lowered:
         ]
 
 
-def lower_all(model: ModelProto, spec: GeneratorSpec, entry_point: str, precision: Half) -> Lowered:
+def lower_all(
+    model: ModelProto, loaded: LoadedGenerator, entry_point: str, precision: Half
+) -> Lowered:
     """Every layer in half precision.
 
     Raises ExportError where numbers leave its range, naming the layers.
     """
-    probe = _Probe(model, spec, entry_point, precision)
+    probe = _Probe(model, loaded, entry_point, precision)
     outside = [layer for layer in probe.layers if probe.overflows(layer)]
     if outside:
         raise ExportError(
-            f"{spec.name}: {', '.join(layer.name for layer in outside)} of the {entry_point} reach "
-            f"{max(probe.largest[layer.name] for layer in outside):.4g}, and {precision} ends at "
-            f"{LARGEST_FP16:g}; give --precision auto, which leaves these layers in fp32, or bf16"
+            f"{loaded.spec.name}: {', '.join(layer.name for layer in outside)} of the "
+            f"{entry_point} reach {max(probe.largest[layer.name] for layer in outside):.4g}, and "
+            f"{precision} ends at {LARGEST_FP16:g}; give --precision auto, which leaves these "
+            "layers in fp32, or bf16"
         )
     return probe.result(frozenset(layer.name for layer in probe.layers), {})
 
 
 def lower_within_budget(
-    model: ModelProto, spec: GeneratorSpec, entry_point: str, precision: Half = "fp16"
+    model: ModelProto, loaded: LoadedGenerator, entry_point: str, precision: Half = "fp16"
 ) -> Lowered:
     """As many layers in half precision as the image budget allows.
 
     Layers that overflow stay in float32; then, while the budget does not hold, the one whose
     rounding costs most.
     """
-    probe = _Probe(model, spec, entry_point, precision)
+    probe = _Probe(model, loaded, entry_point, precision)
     reasons = {
         layer.name: f"reaches {probe.largest[layer.name]:.4g}, {precision} ends at {LARGEST_FP16:g}"
         for layer in probe.layers
@@ -105,15 +104,15 @@ class _Probe:
     """The layers of a graph, their ranges, and the cost of lowering each alone."""
 
     def __init__(
-        self, model: ModelProto, spec: GeneratorSpec, entry_point: str, precision: Half
+        self, model: ModelProto, loaded: LoadedGenerator, entry_point: str, precision: Half
     ) -> None:
         self.layers = layers(model)
         self._model = model
-        self._spec = spec
-        self._outputs = output_names(spec, entry_point)
+        self._spec = loaded.spec
+        self._outputs = output_names(loaded.spec, entry_point)
         self._precision: Half = precision
         self._entry_point = entry_point
-        self._typical, extreme = probe_inputs(spec, entry_point)
+        self._typical, extreme = probe_inputs(loaded, entry_point)
         self._reference, self.largest = self._ranges(extreme)
         self.alone = {layer.name: self.cost([layer.name]) for layer in self.layers}
 
@@ -188,32 +187,6 @@ def in_steps_of(made: Arrays, spec: GeneratorSpec, entry_point: str) -> NDArray[
     # A posterior has no range; a step is a hundredth of the prior's deviation.
     flat = [made[name].reshape(len(made[name]), -1) for name in output_names(spec, entry_point)]
     return np.concatenate(flat, axis=1) * 100.0
-
-
-def probe_inputs(spec: GeneratorSpec, entry_point: str) -> tuple[Arrays, Arrays]:
-    """Inputs of an entry point: typical ones, and such as hardly ever come."""
-    typical, extreme = ({}, {})  # type: tuple[Arrays, Arrays]
-    if entry_point == "encoder":
-        low, high = spec.output.range
-        size = (_TYPICAL, *spec.output.shape)
-        images = np.random.default_rng(_SEED).uniform(low, high, size).astype(np.float32)
-        typical["images"] = images
-        extreme["images"] = np.where(images[:_EXTREME] > (low + high) / 2, high, low).astype(
-            np.float32
-        )
-    else:
-        for index, noise in enumerate((spec.latent, *spec.noise)):
-            kind = Kind.LATENT if index == 0 else Kind.NOISE_LAYER
-            place = max(index - 1, 0)
-            typical[noise.name] = draw(noise, _SEED, 0, _TYPICAL, kind=kind, index=place)
-            far = _DEVIATIONS if noise.distribution == "normal" else 1.0
-            extreme[noise.name] = np.copysign(
-                np.float32(far), typical[noise.name][:_EXTREME]
-            ).astype(np.float32)
-    if spec.condition is not None:
-        labels = random_labels(len(spec.classes), _SEED, 0, _TYPICAL)
-        typical[spec.condition.name], extreme[spec.condition.name] = labels, labels[:_EXTREME]
-    return typical, extreme
 
 
 def run_graph(model: ModelProto, names: Sequence[str], feed: Arrays) -> Arrays:
