@@ -19,6 +19,8 @@ from engine.program.lowering.errors import Refusal
 from engine.program.values import Array
 
 BATCHES = (65537, 65539)
+# Repeated to a size that a file states, a number costs nothing until it is computed with.
+_MOST_NUMBERS = 1 << 31
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,9 @@ def _run(node: ir.Node, arrays: Sequence[Array | None], opsets: dict[str, int]) 
     if node.op_type in ("Expand", "ConstantOfShape"):
         # Never spelt out: an axis may have the size of a prime.
         return [_broadcast(node, arrays)]
+    numbers = sum(array.size for array in arrays if array is not None)
+    if numbers > _MOST_NUMBERS:
+        raise Refusal(f"its value would be computed from {numbers} constants")
     names = ["" if array is None else f"i{index}" for index, array in enumerate(arrays)]
     proto = ir.to_proto(node)
     del proto.input[:]

@@ -35,6 +35,15 @@ def test_torch_files(legacy: bool, tmp_path: Path) -> None:
     assert torch.equal(read_values(path)["model"]["a.weight"], WEIGHTS["a.weight"])
 
 
+def test_without_checksums(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(WEIGHTS, tmp_path / "x.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(read_values(tmp_path / "x.pt")["a.weight"], WEIGHTS["a.weight"])
+
+
 def test_safetensors(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
