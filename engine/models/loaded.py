@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engine.core.errors import ArtifactError, NumericalError
 from engine.core.spec import GeneratorSpec
 from engine.models.plain import with_plain_weights
+from engine.models.readable import refuse_unreadable, refuse_whole_numbers
 
 _NAMED = 4
 
@@ -37,6 +38,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -
 
     Raises NumericalError if a tensor holds NaN or infinity.
     """
+    refuse_unreadable(weights, path)
     check_finite(weights, path)
     wanted = module.state_dict()
     # Running statistics were saved without this counter before PyTorch 0.4.1; eval never reads it.
@@ -57,14 +59,18 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -
                 f"{path}: {key!r} has shape {tuple(tensor.shape)}, the network needs "
                 f"{tuple(wanted[key].shape)}; check the arguments of the network"
             )
+    floats = {key: weights[key] for key in weights if wanted[key].is_floating_point()}
+    refuse_whole_numbers(floats, path)
     module.load_state_dict(dict(weights), strict=False)
 
 
 def check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
     """Raise NumericalError naming the first tensor with NaN or infinity."""
     for key, tensor in weights.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            bad = int((~torch.isfinite(tensor)).sum())
+        # Types of one byte cannot be asked.
+        values = tensor.float() if tensor.element_size() == 1 else tensor
+        if tensor.is_floating_point() and not bool(torch.isfinite(values).all()):
+            bad = int((~torch.isfinite(values)).sum())
             raise NumericalError(
                 f"{path}: {key!r} holds {bad} NaN or infinite values of {tensor.numel()}; "
                 "the training diverged: take an earlier checkpoint"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from engine.core.errors import ArtifactError, OptionError
@@ -21,6 +20,7 @@ from engine.models.foreign.evidence import build_recognised, settle
 from engine.models.foreign.own import own_network
 from engine.models.infer import infer_spec
 from engine.models.loaded import LoadedGenerator, load_weights, ready
+from engine.models.readable import refuse_unreadable, refuse_whole_numbers
 
 
 def load_recognised(values: Any, path: Path, options: LoadOptions) -> LoadedGenerator:
@@ -145,28 +145,3 @@ def as_arrays(values: Any, path: Path) -> Any:
         return values
     tensor = values.detach()
     return (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
-
-
-def refuse_unreadable(values: Any, path: Path, key: str = "") -> None:
-    """Raise ArtifactError, naming the key, for tensors without values or in odd layouts."""
-    if isinstance(values, Mapping):
-        for name, value in values.items():
-            refuse_unreadable(value, path, f"{key}.{name}" if key else str(name))
-    if not isinstance(values, Tensor):
-        return
-    if values.is_meta:
-        raise ArtifactError(f"{path}: the tensor {key!r} is on the meta device and has no values")
-    if values.layout is not torch.strided or values.is_quantized:
-        raise ArtifactError(
-            f"{path}: the tensor {key!r} is sparse or quantised ({values.dtype}); save plain ones"
-        )
-
-
-def refuse_whole_numbers(tensors: Mapping[str, Any], path: Path) -> None:
-    """Raise ArtifactError, naming key and dtype, for weights that are no real numbers."""
-    for key, tensor in tensors.items():
-        if tensor.ndim and not tensor.is_floating_point():
-            raise ArtifactError(
-                f"{path}: the tensor {key!r} holds {tensor.dtype}, weights are floats; "
-                "save them as float32, not quantised and not complex"
-            )
