@@ -91,5 +91,5 @@ def _shape(text: str) -> tuple[int, ...]:
     # Beside a length of 0 others may be anything, and numpy multiplies them all the same.
     elements = math.prod(max(length, 1) for length in shape)
     if lengths is None or len(shape) > _MOST_AXES or elements >= _MOST_ELEMENTS:
-        raise ArtifactError(f"its .npy header speaks of the shape {text[:80]}")
+        raise ArtifactError(f"its .npy header speaks of the shape {text[:80]!r}")
     return shape

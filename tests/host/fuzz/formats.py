@@ -151,21 +151,21 @@ def _archive(path: Path) -> None:
 
 
 FORMATS: Mapping[str, Format] = {
-    "pt": Format(".pt", _checkpoint, ("eager", "null"), hashed=True, inside=sealed.zipped),
+    "pt": Format(".pt", _checkpoint, ("eager", "null", "info"), hashed=True, inside=sealed.zipped),
     "tar": Format(".tar", _checkpoint, ("eager",), hashed=True, inside=sealed.zipped),
     "legacy": Format(".pth", _legacy, ("eager",)),
-    "safetensors": Format(".safetensors", _safetensors, ("eager",)),
+    "safetensors": Format(".safetensors", _safetensors, ("eager", "info")),
     "pt2": Format(".pt2", _program, ("eager",), hashed=True, inside=sealed.zipped),
-    "strangers-pt2": Format(".pt2", _strangers_program, ("eager",), inside=sealed.zipped),
-    "onnx": Format(".onnx", _onnx, ("onnxruntime", "eager", "native")),
+    "strangers-pt2": Format(".pt2", _strangers_program, ("eager", "info"), inside=sealed.zipped),
+    "onnx": Format(".onnx", _onnx, ("onnxruntime", "eager", "native", "info")),
     "gen": Format(
-        ".gen", _gen, ("native", "torch", "numpy", "null"), hashed=True, inside=sealed.gen
+        ".gen", _gen, ("native", "torch", "numpy", "null", "info"), hashed=True, inside=sealed.gen
     ),
-    "bundle": Format(".bundle", _bundle, ("native", "null"), hashed=True),
+    "bundle": Format(".bundle", _bundle, ("native", "null", "info"), hashed=True),
     "kernels": Format(".kernels", _kernels, ("kernels",), hashed=True, inside=sealed.kernels),
     "plan": Format(".plan", _plan, ("plan",), hashed=True),
     "sidecar": Format(".plan.json", _sidecar, ("sidecar", "null-plan")),
-    "spec": Format(".json", _spec_file, ("null",)),
+    "spec": Format(".json", _spec_file, ("null", "info")),
     "latents": Format(".npy", _latents, ("latents",)),
     "npz": Format(".npz", _archive, ("npz",), inside=sealed.zipped),
 }

@@ -13,8 +13,10 @@ from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
+from click.testing import CliRunner
 
 from engine import Engine
+from engine.cli import cli
 from engine.core.errors import EngineError
 
 
@@ -66,6 +68,16 @@ def _npz(path: Path) -> bytes:
     return b"".join(array.tobytes() for array in read_npz(path).values())
 
 
+def _info(path: Path) -> bytes:
+    """`engine info` as a user calls it; its exit code 2 comes with one line of error."""
+    result = CliRunner().invoke(cli, ["info", str(path)])
+    if isinstance(result.exception, SystemExit) and result.exit_code == 2:
+        raise EngineError(result.stderr.strip())
+    if result.exception is not None:
+        raise result.exception
+    return b"told"
+
+
 def _beside(path: Path) -> Path:
     """The plan of a sidecar."""
     return path.with_suffix("")
@@ -96,6 +108,7 @@ OPENERS: Mapping[str, Callable[[Path], bytes]] = {
     "null-plan": lambda path: OPENERS["null"](_beside(path)),
     "latents": _latents,
     "npz": _npz,
+    "info": _info,
     **_BROKEN,
 }
 
