@@ -41,14 +41,16 @@ _MEMBERS = re.compile(
     re.ASCII,
 )
 _TARGET = re.compile(
-    r"torch\.ops\.aten\.\w+\.\w+|torch\.sym_\w+|math\.(ceil|floor|trunc|sqrt)|"
-    r"torch\.ops\.higher_order\.wrap_with_set_grad_enabled|"
+    r"torch\.ops\.(aten|prims)\.\w+\.\w+|torch\.sym_\w+|math\.(ceil|floor|trunc|sqrt)|"
+    r"torch\.ops\.higher_order\.(cond|wrap_with_set_grad_enabled|wrap_with_autocast)|"
     r"_operator\.(add|sub|mul|floordiv|truediv|mod|neg|eq|ne|lt|le|gt|ge|and_|or_|not_|getitem)",
     re.ASCII,
 )
 # These read and write files.
 _FORBIDDEN = ("torch.ops.aten.from_file.", "torch.ops.aten.save.")
-_NAME = re.compile(r"[\w.]*", re.ASCII)
+_NAME = re.compile(r"[\w.-]*", re.ASCII)
+# What an operator is given stands in the source as a literal: an equation, a message.
+_LITERALS = ("as_string", "as_strings")
 _VERSION = re.compile(r"[\w.+-]*", re.ASCII)
 # No attribute, no power (9**9**9 takes all memory), no text but the names of symbols.
 _EXPRESSION = re.compile(
@@ -191,7 +193,7 @@ def _check_values(value: Any, key: str) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_values(item, key)
-    elif isinstance(value, str) and not isinstance(value, _Tree):
+    elif isinstance(value, str) and not isinstance(value, _Tree) and key not in _LITERALS:
         _check_text(value, key)
 
 

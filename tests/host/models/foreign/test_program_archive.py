@@ -176,6 +176,27 @@ def test_torch_alone_would_run_it(change: Change, good: Path, tmp_path: Path) ->
     assert mark.exists()
 
 
+def test_text_for_operators_is_let_through(tmp_path: Path) -> None:
+    class Equation(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = torch.nn.ParameterDict({"to-rgb": torch.ones(8, 64)})
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            made = torch.einsum("bi,ij->bj", z, self.parts["to-rgb"])
+            with torch.no_grad():
+                made = made + 1
+            return made.view(-1, 1, 8, 8)
+
+    path = tmp_path / "equation.pt2"
+    shapes = ({0: torch.export.Dim("batch")},)
+    torch.export.save(
+        torch.export.export(Equation().eval(), (torch.zeros(2, 8),), dynamic_shapes=shapes), path
+    )
+    made = load_generator(path).entry_points["decoder"](torch.ones(3, 8))
+    assert torch.equal(made, torch.full((3, 1, 8, 8), 9.0))
+
+
 def test_powers_are_refused(good: Path, tmp_path: Path) -> None:
     def power(members: Members, mark: str) -> None:
         members[GRAPH] = members[GRAPH].replace(b'"expr_str": "', b'"expr_str": "9**9**9**9+')
