@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from engine.core.units import human_bytes
 
 # A file of a few bytes may hold one number and call it a tensor of any shape.
 _MOST_REPEATED_BYTES = 1 << 28
+# Lists of losses, one number a step, are the longest that training scripts keep.
+_MOST_VALUES = 1e7
+_DEEPEST = 100
 
 
 def refuse_unreadable(values: Any, path: Path, key: str = "") -> None:
@@ -47,3 +51,31 @@ def refuse_whole_numbers(tensors: Mapping[str, Any], path: Path) -> None:
                 f"{path}: the tensor {key!r} holds {tensor.dtype}, weights are floats; "
                 "save them as float32, not quantised and not complex"
             )
+
+
+def refuse_tangled(values: Any, path: Path) -> None:
+    """Raise ArtifactError for values that hold themselves, or one another again and again.
+
+    A pickle of some hundred bytes can mean more dictionaries than anybody walks through.
+    """
+    if _unfolded(values, {}, _DEEPEST) > _MOST_VALUES:
+        raise ArtifactError(
+            f"{path}: its values hold themselves, or one another again and again; save the weights "
+            "alone: torch.save(model.state_dict(), path)"
+        )
+
+
+def _unfolded(value: Any, known: dict[int, float], deeper: int) -> float:
+    """How many values there are if each is counted wherever it stands; too deep is infinite."""
+    if isinstance(value, Mapping):
+        children: Iterable[Any] = value.values()
+    elif isinstance(value, (list, tuple, set)):
+        children = value
+    else:
+        return 1
+    if id(value) not in known:
+        # What holds itself finds this.
+        known[id(value)] = math.inf
+        below = (_unfolded(child, known, deeper - 1) for child in children)
+        known[id(value)] = 1 + sum(below) if deeper else math.inf
+    return known[id(value)]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.core.errors import ArtifactError
 from engine.core.zips import check_member, open_zip
+from engine.models.readable import refuse_tangled
 
 # Named in torch's refusal: "unsupported GLOBAL posix.system", "GLOBAL mine.Net was not an allowed".
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
@@ -43,12 +44,14 @@ def read_values(path: str | Path) -> Any:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_inert_types()):
             warnings.simplefilter("ignore")
             # Mapped, a tensor cannot reach out of the file; torch believes sizes otherwise.
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+            values = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
         raise ArtifactError(f"{path}: {_refusal(path, str(error))}") from error
     # Damaged bytes make torch's reader stumble over nearly anything.
     except Exception as error:
         raise ArtifactError(f"{path}: {_damage(path, error)}") from error
+    refuse_tangled(values, path)
+    return values
 
 
 def _check_archive(path: Path) -> None:

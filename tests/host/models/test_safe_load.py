@@ -110,6 +110,41 @@ def test_cut_short(legacy: bool, keep: float, tmp_path: Path) -> None:
         read_values(path)
 
 
+def doubled(depth: int) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for _ in range(depth):
+        values = {"a": values, "b": values}
+    return values
+
+
+def around() -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    values["model"] = [values]
+    return values
+
+
+def deep(depth: int) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for _ in range(depth):
+        values = {"a": values}
+    return values
+
+
+@pytest.mark.parametrize(
+    "values", [doubled(60), around(), deep(120)], ids=["wide", "round", "deep"]
+)
+def test_values_without_end(values: dict[str, Any], tmp_path: Path) -> None:
+    torch.save(values, tmp_path / "x.pt")
+    assert (tmp_path / "x.pt").stat().st_size < 1 << 15
+    with pytest.raises(ArtifactError, match="hold themselves, or one another again and again"):
+        read_values(tmp_path / "x.pt")
+
+
+def test_shared_values_are_read(tmp_path: Path) -> None:
+    torch.save(doubled(10), tmp_path / "x.pt")
+    assert read_values(tmp_path / "x.pt") == doubled(10)
+
+
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no such file"):
         read_values(tmp_path / "nothing.pt")
