@@ -32,12 +32,13 @@ class Device(Protocol):
     """What `CudaDevice` is, for those that stand in its place."""
 
     kind: str
+    index: int
     compute: Any
     copies: Any
     lock: Lock
 
     def buffer(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """An uninitialised tensor on the device."""
+        """An uninitialised tensor on the device, to be written on `compute`."""
         ...
 
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -84,13 +85,16 @@ class CudaDevice:
                 f"PyTorch {torch.__version__} sees no GPU; install its build for CUDA"
             )
         self._torch = torch
+        self.index = torch.cuda.current_device()
         self.compute: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self.copies: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self.lock = Lock()
 
     def buffer(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Raises torch.OutOfMemoryError."""
-        return self._torch.empty(shape, dtype=dtype, device=self.kind)
+        # Of memory that was freed, torch gives a stream only what that stream itself is done with.
+        with self._torch.cuda.stream(self.compute):
+            return self._torch.empty(shape, dtype=dtype, device=f"{self.kind}:{self.index}")
 
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Raises MemoryError."""

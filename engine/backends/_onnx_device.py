@@ -82,7 +82,7 @@ def bound(
             made[name] = device.buffer(shape, _TORCH_TYPES[kinds[name]])
             # A raw pointer keeps nothing alive: the network holds the tensors.
             number = _numpy_type(made[name])
-            bind(name, device.kind, 0, number, list(shape), made[name].data_ptr())
+            bind(name, device.kind, device.index, number, list(shape), made[name].data_ptr())
         return made
 
     network_inputs = buffers(inputs, binding.bind_input)

@@ -62,12 +62,12 @@ class GpuSessions:
         folder = self._kept(artifact) if self._provider == gpu.TENSORRT else None
 
         def providers(attempt: gpu.Attempt) -> list[tuple[str, gpu.Options]]:
-            stream = self._device.compute.cuda_stream
+            place = self._device.index, self._device.compute.cuda_stream
             if self._provider == gpu.CUDA:
-                return [(gpu.CUDA, gpu.cuda_options(stream, attempt.graph))]
+                return [(gpu.CUDA, gpu.cuda_options(*place, attempt.graph))]
             # Its engines are as large as the graph lets them be; CUDA takes the rest.
-            options = gpu.tensorrt_options(stream, attempt.graph, inputs, folder)
-            return [(gpu.TENSORRT, options), (gpu.CUDA, gpu.cuda_options(stream, False))]
+            options = gpu.tensorrt_options(*place, attempt.graph, inputs, folder)
+            return [(gpu.TENSORRT, options), (gpu.CUDA, gpu.cuda_options(*place, False))]
 
         def use(session: ort.InferenceSession) -> Network:
             return on_device.bound(session, self._device, inputs, outputs, artifact.path)

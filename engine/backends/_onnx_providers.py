@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.backends._cuda import no_gpu_reason
+from engine.backends._tensorrt import flavours, import_flavour
 from engine.core.errors import BackendUnavailableError, EngineError
 
 if TYPE_CHECKING:
@@ -32,9 +33,11 @@ _LIBRARIES = {
     TENSORRT: "libonnxruntime_providers_tensorrt.so",
 }
 _SILENT, _WARNINGS = 4, 2
+# What a CUDA library said, amid source files, C++ functions, host name and call.
+_CUDA_FAILURE = re.compile(r"\b(?:CUDA|CUDNN|CUBLAS|CURAND) failure -?\d+: [^;]*")
 # "[ONNXRuntimeError] : 1 : FAIL : ", or a source file and the C++ function in it.
 _PREAMBLE = re.compile(
-    r"^\[ONNXRuntimeError\] : \d+ : \w+ : |^/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])"
+    r"^.*\[ONNXRuntimeError\] : \d+ : \w+ : |^/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])"
 )
 Options = dict[str, str]
 Made = TypeVar("Made")
@@ -61,20 +64,25 @@ class Attempt:
 ATTEMPTS = (Attempt(True, True), Attempt(False, True), Attempt(False, False))
 
 
-def cuda_options(stream: int | None, graph: bool) -> Options:
-    """Options of the CUDA provider; stream: the handle of the one to run on, None for its own."""
+def cuda_options(index: int, stream: int, graph: bool) -> Options:
+    """Options of the CUDA provider; index: of the GPU, stream: the handle of the one to run on."""
     return {
+        "device_id": str(index),
+        "user_compute_stream": str(stream),
         # TF32 would cost the agreement of 1e-4 that exports promise.
         "use_tf32": "0",
         # Algorithms that are measured differ from start to start, and with them a sample's bits.
         "cudnn_conv_algo_search": "HEURISTIC",
-        **({} if stream is None else {"user_compute_stream": str(stream)}),
         **({"enable_cuda_graph": "1"} if graph else {}),
     }
 
 
 def tensorrt_options(
-    stream: int, graph: bool, shapes: Mapping[str, tuple[int, ...]], folder: Path | None
+    index: int,
+    stream: int,
+    graph: bool,
+    shapes: Mapping[str, tuple[int, ...]],
+    folder: Path | None,
 ) -> Options:
     """Options of the TensorRT provider, for one set of input shapes.
 
@@ -92,6 +100,7 @@ def tensorrt_options(
         }
     )
     return {
+        "device_id": str(index),
         "user_compute_stream": str(stream),
         **kept,
         **{f"trt_profile_{which}_shapes": profile for which in ("min", "opt", "max")},
@@ -127,6 +136,7 @@ def open_on_gpu(
         name = wanted[0][0]
         try:
             with _silence():
+                _find_tensorrt(name)
                 session = _session(path, wanted, threads, attempt.strict)
                 if session.get_providers()[0] == name:
                     return use(session), attempt.note(failures[0] if failures else "")
@@ -146,10 +156,11 @@ def open_on_gpu(
 
 
 def first_line(error: Exception) -> str:
-    """What onnxruntime says, on one line and without its numbers and source files."""
+    """What onnxruntime says, on one line and without its source files."""
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
-    return _PREAMBLE.sub("", text).strip()
+    found = _CUDA_FAILURE.search(text)
+    return (found[0] if found else _PREAMBLE.sub("", text)).strip()
 
 
 def _session(
@@ -181,6 +192,13 @@ def _silence() -> Iterator[None]:
             yield
     finally:
         ort.set_default_logger_severity(_WARNINGS)
+
+
+def _find_tensorrt(provider: str) -> None:
+    """Load the libraries of TensorRT's wheel, which lie where no loader looks."""
+    if provider == TENSORRT and "tensorrt" in flavours():
+        with contextlib.suppress(BackendUnavailableError):
+            import_flavour("tensorrt")
 
 
 def _broken_library(provider: str) -> str | None:

@@ -16,7 +16,11 @@ from typing import Any
 from tests.host.backends.late_device import LateDevice
 
 VERSION = "11.4.0.106"
-_C_TYPES = {"FLOAT": ctypes.c_float, "INT64": ctypes.c_int64, "UINT8": ctypes.c_uint8}
+_C_TYPES: dict[str, Any] = {
+    "FLOAT": ctypes.c_float,
+    "INT64": ctypes.c_int64,
+    "UINT8": ctypes.c_uint8,
+}
 
 
 class Mode(enum.Enum):

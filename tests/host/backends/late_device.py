@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any
 
 import torch
@@ -37,10 +37,12 @@ class LateStream:
 
     def run_until(self, count: int) -> None:
         assert self._device.recording is None, "the host waits during a capture"
-        while self.done < count:
-            work = self.waiting.popleft()
-            self.done += 1
-            work()
+        # As a stream does its work in order, whoever waits for it.
+        with self._device.running:
+            while self.done < count:
+                work = self.waiting.popleft()
+                self.done += 1
+                work()
 
     def wait_event(self, event: LateEvent) -> None:
         if event.mark is not None:
@@ -67,6 +69,7 @@ class LateDevice:
     """eager: how likely waiting work runs by itself after each call; 0 is never."""
 
     kind = "cpu"
+    index = 0
 
     def __init__(self, eager: float = 0.0, seed: int = 0) -> None:
         self.recording: list[Work] | None = None
@@ -76,6 +79,7 @@ class LateDevice:
         self.compute: Any = LateStream(self, 77)
         self.copies: Any = LateStream(self, 78)
         self.lock = Lock()
+        self.running = RLock()
         self._eager = eager
         self._random = random.Random(seed)
 
@@ -117,6 +121,7 @@ class LateDevice:
             stream.synchronize()
 
     def progress(self) -> None:
-        for stream in (self.compute, self.copies):
-            while stream.waiting and self._random.random() < self._eager:
-                stream.run_until(stream.done + 1)
+        with self.running:
+            for stream in (self.compute, self.copies):
+                while stream.waiting and self._random.random() < self._eager:
+                    stream.run_until(stream.done + 1)

@@ -81,7 +81,7 @@ def attempts(
     monkeypatch.setattr(_onnx_providers, "_broken_library", lambda _: None)
     return _onnx_providers.open_on_gpu(
         Path("m.onnx"),
-        lambda attempt: [(_onnx_providers.CUDA, cuda_options(77, attempt.graph))],
+        lambda attempt: [(_onnx_providers.CUDA, cuda_options(0, 77, attempt.graph))],
         None,
         lambda session: session,
     )
@@ -143,7 +143,7 @@ def test_a_provider_s_library_that_does_not_load_is_named(
     with pytest.raises(BackendUnavailableError, match=r"does not start: .*providers_cuda\.so"):
         _onnx_providers.open_on_gpu(
             onnx_files["gan-mlp"],
-            lambda attempt: [("CUDAExecutionProvider", cuda_options(None, attempt.graph))],
+            lambda attempt: [("CUDAExecutionProvider", cuda_options(0, 77, attempt.graph))],
             None,
             lambda session: session,
         )
@@ -152,20 +152,21 @@ def test_a_provider_s_library_that_does_not_load_is_named(
 
 
 def test_the_options() -> None:
-    assert cuda_options(None, False) == {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
-    assert (
-        cuda_options(77, True).items()
-        >= {
-            "user_compute_stream": "77",
-            "enable_cuda_graph": "1",
-        }.items()
-    )
-    options = tensorrt_options(77, True, {"z": (4, 16), "labels": (4,)}, Path("kept"))
+    without = {
+        "device_id": "1",
+        "user_compute_stream": "77",
+        "use_tf32": "0",
+        "cudnn_conv_algo_search": "HEURISTIC",
+    }
+    assert cuda_options(1, 77, False) == without
+    assert cuda_options(1, 77, True) == {**without, "enable_cuda_graph": "1"}
+    options = tensorrt_options(1, 77, True, {"z": (4, 16), "labels": (4,)}, Path("kept"))
     for which in ("min", "opt", "max"):
         assert options[f"trt_profile_{which}_shapes"] == "z:4x16,labels:4"
     assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == "kept"
     assert options["trt_cuda_graph_enable"] == "1"
-    assert set(tensorrt_options(77, False, {"z": (4, 16)}, None)) == {
+    assert set(tensorrt_options(1, 77, False, {"z": (4, 16)}, None)) == {
+        "device_id",
         "user_compute_stream",
         "trt_profile_min_shapes",
         "trt_profile_opt_shapes",
@@ -179,6 +180,19 @@ def test_the_options() -> None:
     [
         ("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : no memory\n\nmore", "no memory"),
         ("/onnxruntime_src/a/b.cc:729 void f(const X&, Y) Please install", "Please install"),
+        (
+            "/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:154 std::conditional_t<"
+            "THRW, void> onnxruntime::CudaCall(ERRTYPE, int) [with ERRTYPE = cudaError; bool THRW "
+            "= true] /onnxruntime_src/cuda_call.cc:146 std::conditional_t<THRW, void> onnxruntime::"
+            "CudaCall(ERRTYPE, int) [with ERRTYPE = cudaError] CUDA failure 35: CUDA driver "
+            "version is insufficient for CUDA runtime version ; GPU=-1 ; hostname=vm ; line=355",
+            "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version",
+        ),
+        (
+            "/onnxruntime_src/info.cc:63 static X onnxruntime::X::FromProviderOptions(const Y&) "
+            "[ONNXRuntimeError] : 1 : FAIL : utils.h:182 Parse Unknown provider option",
+            "utils.h:182 Parse Unknown provider option",
+        ),
         ("plain", "plain"),
         ("", "RuntimeError"),
     ],

@@ -7,7 +7,8 @@ waits, not TensorRT; `tests/gpu` does that where there is a GPU.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,9 @@ class Machine:
 
 
 @pytest.fixture
-def machine_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Machine]:
+def machine_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Machine]]:
     def make(flavour: str = "tensorrt", eager: float = 0.0) -> Machine:
         library = FakeTensorRT(LateDevice(eager), flavour == "tensorrt-rtx")
         _tensorrt.collecting_logger.cache_clear()
@@ -158,6 +161,14 @@ def test_without_a_graph_the_samples_are_the_same(machine: Machine, why: str) ->
     assert f"without a CUDA graph, which could not be captured: {note}" in " ".join(
         engine.notes
     ).replace(str(path) + ": ", "")
+
+
+def test_threads_share_an_engine(machine: Machine) -> None:
+    engine = Engine(machine.plan([Z, IMAGES]))
+    values = engine.generate(120)
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda k: engine.generate(20, start=20 * k), range(6)))
+    assert (np.concatenate(parts) == values).all()
 
 
 def test_batches_compute_while_others_are_taken(machine: Machine) -> None:
