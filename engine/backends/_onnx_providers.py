@@ -37,7 +37,8 @@ _SILENT, _WARNINGS = 4, 2
 _CUDA_FAILURE = re.compile(r"\b(?:CUDA|CUDNN|CUBLAS|CURAND) failure -?\d+: [^;]*")
 # "[ONNXRuntimeError] : 1 : FAIL : ", or a source file and the C++ function in it.
 _PREAMBLE = re.compile(
-    r"^.*\[ONNXRuntimeError\] : \d+ : \w+ : |^/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])"
+    r"^.*\[ONNXRuntimeError\] : \d+ : \w+ : |^/onnxruntime_src/\S+:\d+ .*?\) "
+    r"(?:\[ERROR\] \[TensorRT\] )?(?=[A-Z])"
 )
 Options = dict[str, str]
 Made = TypeVar("Made")
@@ -87,15 +88,16 @@ def tensorrt_options(
     """Options of the TensorRT provider, for one set of input shapes.
 
     folder: where the engines are kept, which take minutes to build; None to build them each time.
+    This provider reads True and False, and refuses the 1 and 0 of the other.
     """
     profile = ",".join(f"{name}:{'x'.join(map(str, shape))}" for name, shape in shapes.items())
     kept = (
         {}
         if folder is None
         else {
-            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_enable": "True",
             "trt_engine_cache_path": str(folder),
-            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_enable": "True",
             "trt_timing_cache_path": str(folder),
         }
     )
@@ -104,7 +106,7 @@ def tensorrt_options(
         "user_compute_stream": str(stream),
         **kept,
         **{f"trt_profile_{which}_shapes": profile for which in ("min", "opt", "max")},
-        **({"trt_cuda_graph_enable": "1"} if graph else {}),
+        **({"trt_cuda_graph_enable": "True"} if graph else {}),
     }
 
 

@@ -47,6 +47,9 @@ class Profile:
     opt: int
     max: int
 
+    def __str__(self) -> str:
+        return f"{self.min}:{self.opt}:{self.max}"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -185,8 +188,8 @@ def check_tensors(
             )
     if sidecar.batch != profile:
         raise ArtifactError(
-            f"{plan}: the sidecar says batches of {_span(sidecar.batch)}, the plan takes "
-            f"{_span(profile)}; {_AGAIN}"
+            f"{plan}: the sidecar says batches of {sidecar.batch}, the plan takes {profile}; "
+            f"{_AGAIN}"
         )
 
 
@@ -215,7 +218,3 @@ def _told(tensors: Mapping[str, PlanTensor], name: str) -> str:
     if tensor is None:
         return f"no {name!r}"
     return f"{tensor.mode} {name!r} {tensor.dtype} {list(tensor.shape)}"
-
-
-def _span(profile: Profile) -> str:
-    return f"{profile.min}:{profile.opt}:{profile.max}"

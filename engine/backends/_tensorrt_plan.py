@@ -84,6 +84,10 @@ class LoadedPlan:
     def _tensor(self, index: int) -> PlanTensor:
         engine = self.engine
         name = engine.get_tensor_name(index)
+        if engine.get_tensor_location(name) == self.trt.TensorLocation.HOST:
+            raise ArtifactError(
+                f"{self.path}: {name!r} is a shape that lies on the host, which no generator has"
+            )
         is_input = engine.get_tensor_mode(name) == self.trt.TensorIOMode.INPUT
         return PlanTensor(
             name,
@@ -99,10 +103,21 @@ class LoadedPlan:
                 f"{self.path}: only the batch of a plan's tensors may be open; this one has "
                 + ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in self.tensors)
             )
-        first = inputs[0]
-        if first.shape[0] != -1:
-            return Profile(*(first.shape[0],) * 3)
-        return Profile(*(shape[0] for shape in self.engine.get_tensor_profile_shape(first.name, 0)))
+        profiles = {tensor.name: self._profile_of(tensor) for tensor in inputs}
+        first, *others = profiles.values()
+        if any(other != first for other in others):
+            raise ArtifactError(
+                f"{self.path}: the inputs take different batches: "
+                + ", ".join(f"{name} {sizes}" for name, sizes in profiles.items())
+            )
+        return first
+
+    def _profile_of(self, tensor: PlanTensor) -> Profile:
+        if tensor.shape[0] != -1:
+            return Profile(*(tensor.shape[0],) * 3)
+        # A context begins on profile 0, and stays there.
+        shapes = self.engine.get_tensor_profile_shape(tensor.name, 0)
+        return Profile(*(shape[0] for shape in shapes))
 
     def _check_validity(self, data: bytes) -> None:
         """TensorRT-RTX says beforehand whether a plan fits this machine; TensorRT does not."""

@@ -119,6 +119,9 @@ class FakeEngine:
     def get_tensor_mode(self, name: str) -> Mode:
         return Mode[self._find(name)[1].upper()]
 
+    def get_tensor_location(self, name: str) -> str:
+        return "host" if name == "sizes" else "device"
+
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         return tuple(self._find(name)[3])
 
@@ -130,13 +133,15 @@ class FakeEngine:
 
     def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
         assert profile == 0
-        return [(size, *self.get_tensor_shape(name)[1:]) for size in self.profile]
+        sizes = (1, 1, 1) if name == "alone" else self.profile
+        return [(size, *self.get_tensor_shape(name)[1:]) for size in sizes]
 
 
 class FakeTensorRT:
     """The module; RTX has some names more. What it does next is set by its attributes."""
 
     TensorIOMode = Mode
+    TensorLocation = SimpleNamespace(HOST="host", DEVICE="device")
     __version__ = VERSION
 
     def __init__(self, device: LateDevice, rtx: bool) -> None:

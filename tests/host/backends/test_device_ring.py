@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import random
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +15,11 @@ pytest.importorskip("torch")
 
 import torch
 
+from engine.backends._cuda_device import CudaDevice
 from engine.backends._device_graph import Graphed
 from engine.backends._device_images import to_uint8, with_images
 from engine.backends._device_ring import Begun, Network, Ring
-from engine.core.errors import EngineError
+from engine.core.errors import BackendUnavailableError, EngineError
 from engine.images import to_uint8 as reference
 from tests.host.backends.late_device import LateDevice
 
@@ -196,3 +199,23 @@ def test_images_and_rows_that_are_not_finite(eager: float) -> None:
         images = np.asarray(batch.tensors["y"])
         assert (images[:2] == reference(values[:2], (-1.0, 1.0))).all()
         begun.release()
+
+
+def test_a_pytorch_without_a_gpu_is_told_of() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("PyTorch has a GPU here")
+    with pytest.raises(BackendUnavailableError, match="sees no GPU; install its build for CUDA"):
+        CudaDevice()
+
+
+def test_names_that_a_real_device_is_made_with() -> None:
+    asked: dict[Any, tuple[str, ...]] = {
+        torch.cuda.graph.__init__: ("cuda_graph", "stream", "capture_error_mode"),
+        torch.cuda.Event.__new__: ("blocking",),
+        torch.cuda.Event.record: ("stream",),
+        torch.cuda.Stream.wait_event: ("event",),
+    }
+    for function, names in asked.items():
+        assert [name for name in names if name not in inspect.signature(function).parameters] == []
+    assert {"synchronize"} <= set(dir(torch.cuda.Stream))
+    assert {"replay"} <= set(dir(torch.cuda.CUDAGraph))

@@ -260,6 +260,12 @@ def test_what_fails_when_it_is_opened(machine: Machine) -> None:
     odd = machine.plan([Z, ("images", "output", "FP8", (-1, 3, 2, 2))])
     with pytest.raises(ArtifactError, match="'images' has the type fp8, which no torch tensor"):
         Engine(odd)
+    host = machine.plan([Z, ("sizes", "input", "FLOAT", (4,)), IMAGES])
+    with pytest.raises(ArtifactError, match="'sizes' is a shape that lies on the host"):
+        Engine(host)
+    apart = machine.plan([Z, ("alone", "input", "FLOAT", (-1, 12)), IMAGES])
+    with pytest.raises(ArtifactError, match="take different batches: z 2:4:8, alone 1:1:1"):
+        Engine(apart)
     open_size = machine.plan([Z, ("images", "output", "FLOAT", (-1, 3, -1, 2))])
     with pytest.raises(ArtifactError, match=r"only the batch .* may be open; .* \[-1, 3, -1, 2\]"):
         Engine(open_size)

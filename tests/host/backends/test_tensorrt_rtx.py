@@ -87,8 +87,14 @@ def test_names_that_its_contexts_are_made_with() -> None:
     trt = import_flavour("tensorrt-rtx")
     assert trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
     assert trt.DynamicShapesKernelSpecializationStrategy.EAGER
+    assert trt.TensorLocation.HOST != trt.TensorLocation.DEVICE
     names = {
-        trt.ICudaEngine: ("create_runtime_config", "create_execution_context"),
+        trt.ICudaEngine: (
+            "create_runtime_config",
+            "create_execution_context",
+            "get_tensor_location",
+            "get_tensor_profile_shape",
+        ),
         trt.IRuntimeConfig: (
             "create_runtime_cache",
             "set_runtime_cache",
