@@ -7,6 +7,7 @@ and a sample's bits would change with them. What it compiled is kept in the user
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from engine.backends._cuda_device import Device
@@ -129,7 +130,7 @@ class PlanContext:
         return engine.create_execution_context(config)
 
 
-def _cache_file(plan: LoadedPlan) -> Any:
+def _cache_file(plan: LoadedPlan) -> Path:
     name = f"{sha256(plan.path)[:32]}-{plan.trt.__version__}.cache"
     return cache_folder(plan.flavour) / name
 

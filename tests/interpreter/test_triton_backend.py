@@ -191,9 +191,10 @@ def test_batches_in_flight_have_the_same_bits(
     backend = cast(Any, engine)._backend
     # As on a GPU, but for a device that runs nothing before it is waited for.
     backend.in_flight, backend._session._gpu = 2, LateDevice()
-    for form in ("uint8", "float32"):
-        wanted = one_by_one.generate(4, start=1, output=form)
-        assert (engine.generate(4, start=1, output=form) == wanted).all()
+    # One form of each: the interpreter takes seconds a batch.
+    form: Any = {"mlp": "float32", "vae": "uint8"}[name]
+    wanted = one_by_one.generate(4, start=1, output=form)
+    assert (engine.generate(4, start=1, output=form) == wanted).all()
     if "encoder" in engine.spec.entry_points:
         images, labels = one_by_one.generate(2), [0, 1]
         assert (engine.encode(images, labels) == one_by_one.encode(images, labels)).all()

@@ -100,6 +100,7 @@ class LateDevice:
     def captured(self, work: Work) -> Work:
         if self.captures_fail:
             raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        assert not self.compute.waiting, "captured before what ran first has ended"
         self.recording = []
         try:
             work()
