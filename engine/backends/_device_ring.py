@@ -106,7 +106,9 @@ class Ring:
         with device.lock:
             slot = self._take(to_host)
             for name, pinned in slot.feed.items():
-                pinned.copy_(torch.from_numpy(np.ascontiguousarray(inputs[name])))
+                # torch warns of arrays that cannot be written, though it only reads them.
+                array = np.require(inputs[name], requirements=("C", "W"))
+                pinned.copy_(torch.from_numpy(array))
             device.on(device.compute, partial(_copy, slot.feed, network.inputs))
             network.launch()
             device.on(device.compute, partial(_copy, _leaving(network), slot.staged))

@@ -69,8 +69,12 @@ def bound(
     inputs: dict[str, tuple[int, ...]],
     outputs: dict[str, tuple[int, ...]],
     path: Path,
+    on_device_alone: bool,
 ) -> Network:
-    """The session with buffers of these shapes, warmed up. Raises what onnxruntime raises."""
+    """The session with buffers of these shapes, warmed up. Raises what onnxruntime raises.
+
+    on_device_alone: nothing of it runs on the CPU, and so nobody has to wait for the end of a run.
+    """
     import onnxruntime as ort
 
     kinds = {node.name: node.type for node in (*session.get_inputs(), *session.get_outputs())}
@@ -89,8 +93,8 @@ def bound(
     network_outputs = buffers(outputs, binding.bind_output)
     options = ort.RunOptions()
     options.log_severity_level = 4
-    # Everything is on our stream, and ordered by it.
-    options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+    if on_device_alone:
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
     run = partial(session.run_with_iobinding, binding, options)
     # Fresh memory may still be in use, and what lies in it is no class of a model.
     device.synchronize()

@@ -69,8 +69,10 @@ class GpuSessions:
             options = gpu.tensorrt_options(*place, attempt.graph, inputs, folder)
             return [(gpu.TENSORRT, options), (gpu.CUDA, gpu.cuda_options(*place, False))]
 
-        def use(session: ort.InferenceSession) -> Network:
-            return on_device.bound(session, self._device, inputs, outputs, artifact.path)
+        def use(session: ort.InferenceSession, attempt: gpu.Attempt) -> Network:
+            return on_device.bound(
+                session, self._device, inputs, outputs, artifact.path, attempt.strict
+            )
 
         network, note = gpu.open_on_gpu(artifact.path, providers, self._threads, use)
         if note:

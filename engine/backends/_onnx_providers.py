@@ -125,7 +125,7 @@ def open_on_gpu(
     path: Path,
     providers: Callable[[Attempt], list[tuple[str, Options]]],
     threads: int | None,
-    use: Callable[[ort.InferenceSession], Made],
+    use: Callable[[ort.InferenceSession, Attempt], Made],
 ) -> tuple[Made, str]:
     """What `use` makes of the best session that opens, and a note of what was given up for it.
 
@@ -141,7 +141,7 @@ def open_on_gpu(
                 _find_tensorrt(name)
                 session = _session(path, wanted, threads, attempt.strict)
                 if session.get_providers()[0] == name:
-                    return use(session), attempt.note(failures[0] if failures else "")
+                    return use(session, attempt), attempt.note(failures[0] if failures else "")
             failures.append(f"onnxruntime took {session.get_providers()[0]} instead")
         # Those of this project know what to say; a shortage of memory is told by others.
         except (EngineError, MemoryError):

@@ -84,8 +84,11 @@ class PlanContext:
         """Write what TensorRT-RTX compiled to the user's cache, for the next start."""
         if self._cache is None or self._plan is None:
             return
+        file, data = _cache_file(self._plan), bytes(self._cache.serialize())
+        if file.is_file() and file.read_bytes() == data:
+            return
         try:
-            write_bytes(_cache_file(self._plan), bytes(self._cache.serialize()))
+            write_bytes(file, data)
         except OutputError as error:
             notes.append(f"compiled kernels are not kept for the next start: {error}")
 

@@ -83,7 +83,7 @@ def attempts(
         Path("m.onnx"),
         lambda attempt: [(_onnx_providers.CUDA, cuda_options(0, 77, attempt.graph))],
         None,
-        lambda session: session,
+        lambda session, attempt: session,
     )
 
 
@@ -145,7 +145,7 @@ def test_a_provider_s_library_that_does_not_load_is_named(
             onnx_files["gan-mlp"],
             lambda attempt: [("CUDAExecutionProvider", cuda_options(0, 77, attempt.graph))],
             None,
-            lambda session: session,
+            lambda session, attempt: session,
         )
     assert capfd.readouterr() == ("", "")
     assert list(recwarn) == []

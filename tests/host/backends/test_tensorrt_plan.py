@@ -112,6 +112,7 @@ def machine(machine_with: Callable[..., Machine]) -> Machine:
 
 
 @pytest.mark.parametrize("eager", [0.0, 0.5, 1.0])
+@pytest.mark.filterwarnings("error")
 def test_samples_come_through(machine_with: Callable[..., Machine], eager: float) -> None:
     machine = machine_with(eager=eager)
     with Engine(machine.plan([Z, IMAGES])) as engine:
@@ -122,6 +123,7 @@ def test_samples_come_through(machine_with: Callable[..., Machine], eager: float
         assert (engine.generate(40, start=2) == to_uint8(floats, SPEC.output.range)).all()
         tensors = engine.generate(40, start=2, output="torch")
         assert (tensors.numpy() == floats).all()
+        z.flags.writeable = False
         assert (engine.decode(z, start=2) == floats).all()
         # Two streams in turns, and a third that nobody finishes.
         streams = [engine.stream(40, start=2, output="float32") for _ in range(3)]
@@ -329,6 +331,9 @@ class TestRtx:
             Engine(path).close()
             assert machine.library.caches[-1].given == given
         (kept,) = (machine.folder / "cache/generator-engine/tensorrt-rtx").iterdir()
+        written = kept.stat().st_mtime_ns
+        Engine(path).close()
+        assert kept.stat().st_mtime_ns == written
         assert kept.name.endswith(f"-{VERSION}.cache")
         kept.unlink()
         kept.mkdir()
