@@ -62,12 +62,12 @@ class GpuSessions:
         folder = self._kept(artifact) if self._provider == gpu.TENSORRT else None
 
         def providers(attempt: gpu.Attempt) -> list[tuple[str, gpu.Options]]:
-            place = self._device.index, self._device.compute.cuda_stream
+            stream, index = self._device.compute.cuda_stream, self._device.index
             if self._provider == gpu.CUDA:
-                return [(gpu.CUDA, gpu.cuda_options(*place, attempt.graph))]
+                return [(gpu.CUDA, gpu.cuda_options(stream, attempt.graph, index))]
             # Its engines are as large as the graph lets them be; CUDA takes the rest.
-            options = gpu.tensorrt_options(*place, attempt.graph, inputs, folder)
-            return [(gpu.TENSORRT, options), (gpu.CUDA, gpu.cuda_options(*place, False))]
+            options = gpu.tensorrt_options(stream, attempt.graph, inputs, folder, index)
+            return [(gpu.TENSORRT, options), (gpu.CUDA, gpu.cuda_options(stream, False, index))]
 
         def use(session: ort.InferenceSession, attempt: gpu.Attempt) -> Network:
             return on_device.bound(

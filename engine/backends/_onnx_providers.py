@@ -65,11 +65,14 @@ class Attempt:
 ATTEMPTS = (Attempt(True, True), Attempt(False, True), Attempt(False, False))
 
 
-def cuda_options(index: int, stream: int, graph: bool) -> Options:
-    """Options of the CUDA provider; index: of the GPU, stream: the handle of the one to run on."""
+def cuda_options(stream: int | None, graph: bool, index: int = 0) -> Options:
+    """Options of the CUDA provider.
+
+    stream: the handle of the one to run on, None for its own; index: of the GPU.
+    """
     return {
         "device_id": str(index),
-        "user_compute_stream": str(stream),
+        **({} if stream is None else {"user_compute_stream": str(stream)}),
         # TF32 would cost the agreement of 1e-4 that exports promise.
         "use_tf32": "0",
         # Algorithms that are measured differ from start to start, and with them a sample's bits.
@@ -79,11 +82,11 @@ def cuda_options(index: int, stream: int, graph: bool) -> Options:
 
 
 def tensorrt_options(
-    index: int,
     stream: int,
     graph: bool,
     shapes: Mapping[str, tuple[int, ...]],
     folder: Path | None,
+    index: int = 0,
 ) -> Options:
     """Options of the TensorRT provider, for one set of input shapes.
 

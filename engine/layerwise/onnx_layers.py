@@ -183,7 +183,7 @@ def _open(model: ModelProto, path: Path, device: str) -> Any:
 
         # Every layer is an output, which a graph of CUDA's would have to copy each time.
         options = [("CUDAExecutionProvider", cuda_options(None, graph=False))]
-        session, _ = open_on_gpu(copy, lambda _: options, None, lambda session: session)
+        session, _ = open_on_gpu(copy, lambda _: options, None, lambda session, _: session)
         return session
 
 

@@ -81,7 +81,7 @@ def attempts(
     monkeypatch.setattr(_onnx_providers, "_broken_library", lambda _: None)
     return _onnx_providers.open_on_gpu(
         Path("m.onnx"),
-        lambda attempt: [(_onnx_providers.CUDA, cuda_options(0, 77, attempt.graph))],
+        lambda attempt: [(_onnx_providers.CUDA, cuda_options(77, attempt.graph))],
         None,
         lambda session, attempt: session,
     )
@@ -143,7 +143,7 @@ def test_a_provider_s_library_that_does_not_load_is_named(
     with pytest.raises(BackendUnavailableError, match=r"does not start: .*providers_cuda\.so"):
         _onnx_providers.open_on_gpu(
             onnx_files["gan-mlp"],
-            lambda attempt: [("CUDAExecutionProvider", cuda_options(0, 77, attempt.graph))],
+            lambda attempt: [("CUDAExecutionProvider", cuda_options(77, attempt.graph))],
             None,
             lambda session, attempt: session,
         )
@@ -152,22 +152,18 @@ def test_a_provider_s_library_that_does_not_load_is_named(
 
 
 def test_the_options() -> None:
-    without = {
-        "device_id": "1",
-        "user_compute_stream": "77",
-        "use_tf32": "0",
-        "cudnn_conv_algo_search": "HEURISTIC",
-    }
-    assert cuda_options(1, 77, False) == without
-    assert cuda_options(1, 77, True) == {**without, "enable_cuda_graph": "1"}
-    options = tensorrt_options(1, 77, True, {"z": (4, 16), "labels": (4,)}, Path("kept"))
+    alone = {"device_id": "1", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+    assert cuda_options(None, False, 1) == alone
+    on_ours = {**alone, "user_compute_stream": "77", "enable_cuda_graph": "1"}
+    assert cuda_options(77, True, 1) == on_ours
+    options = tensorrt_options(77, True, {"z": (4, 16), "labels": (4,)}, Path("kept"))
     for which in ("min", "opt", "max"):
         assert options[f"trt_profile_{which}_shapes"] == "z:4x16,labels:4"
     assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == "kept"
     # As its own parser wants them; that of CUDA wants 1.
     switches = [value for name, value in options.items() if name.endswith("_enable")]
     assert switches == ["True"] * 3
-    assert set(tensorrt_options(1, 77, False, {"z": (4, 16)}, None)) == {
+    assert set(tensorrt_options(77, False, {"z": (4, 16)}, None)) == {
         "device_id",
         "user_compute_stream",
         "trt_profile_min_shapes",
