@@ -20,16 +20,16 @@ from engine.convert import checkpoint_as_onnx
 from engine.core.alignment import empty_aligned
 from engine.core.artifacts import Artifact, open_artifact
 from engine.core.errors import OptionError
-from engine.core.options import LoadOptions
+from engine.core.options import LoadOptions, Shapes
 from engine.core.spec import GeneratorSpec
 from engine.core.version import __version__
 from engine.explaining import explained
 from engine.grid import GridBatch, batches
 from engine.labels import LabelPlan, Labels, plan_labels, require_labels
-from engine.latents import Kind, NoiseOf, check_truncation, draw, interpolate
+from engine.latents import Kind, NoiseOf, draw, interpolate
 from engine.memory import check_fits, shortage
 from engine.runner import Output, Progress, Runner, choose_output, gather, padded, sample_array
-from engine.supported import check_supported
+from engine.supported import check_drawn, check_supported
 
 if TYPE_CHECKING:
     from engine.sinks.manifest import Manifest
@@ -73,7 +73,7 @@ class Engine:
         arch_args: Mapping[str, Any] | None = None,
         state_key: str | None = None,
         classes: int | None = None,
-        input_shape: tuple[int, ...] | None = None,
+        input_shape: Shapes | None = None,
         output_range: tuple[float, float] | None = None,
     ) -> None:
         if not isinstance(artifact, (str, Path)):
@@ -220,7 +220,7 @@ class Engine:
         for bit. Raises OptionError for a wrong shape, NaN or missing labels.
         """
         form = choose_output(output, self.spec)
-        latents = inputs.latents(z, self.spec.latent)
+        latents = inputs.latents(z, self.spec.latent, self.spec.output.range)
         require_labels(labels, self.spec.classes, self.spec.name)
         n = len(latents)
         _, start = inputs.sample_range(max(n, 1), start)
@@ -390,7 +390,7 @@ class Engine:
     def _drawing(self, seed: int, truncation: float | None) -> tuple[int, float | None]:
         """Arguments of `_draw`, checked."""
         seed, truncation = inputs.seed(seed), inputs.truncation(truncation)
-        check_truncation(self.spec.latent, truncation)
+        check_drawn(self.spec, truncation)
         return seed, truncation
 
     def _draw(self, seed: int, start: int, n: int, truncation: float | None) -> NDArray[np.float32]:

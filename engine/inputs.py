@@ -54,12 +54,19 @@ def truncation(value: Any) -> float | None:
     return float(value)
 
 
-def latents(z: ArrayLike, noise: Noise) -> NDArray[np.float32]:
+def latents(
+    z: ArrayLike, noise: Noise, image_range: tuple[float, float] | None = None
+) -> NDArray[np.float32]:
     """The caller's latents as [n, *noise.shape] float32; trailing dimensions of 1 are dropped.
 
+    image_range: of uint8 images [n, H, W, C], for networks that are given images.
     Raises OptionError for another shape, a type that is no number, NaN or infinity.
     """
     array = _array("latents", z)
+    if noise.distribution == "given" and array.dtype == np.uint8 and image_range is not None:
+        channels, *sizes = noise.shape
+        if array.shape[1:] == (*sizes, channels):
+            return from_uint8(array, image_range)
     if array.dtype.kind not in "fiu":
         raise OptionError(f"latents have the type {array.dtype}; give floating-point numbers")
     wanted = noise.shape

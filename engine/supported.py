@@ -1,13 +1,19 @@
-"""What no engine can do, told when it is opened."""
+"""What no engine can do, told when it is opened; what a model cannot, when it is asked for."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
-from engine.core.errors import ArtifactError
-from engine.core.spec import GeneratorSpec
+from engine.core.errors import ArtifactError, OptionError
+from engine.core.spec import GeneratorSpec, Noise
+from engine.latents import check_truncation
 from engine.memory import check_fits
+
+_ELSEWHERE = (
+    "It can be exported (python -m export.onnx, export.gen, export.tensorrt), and run with "
+    "onnxruntime or TensorRT themselves"
+)
 
 
 def check_supported(path: Path, spec: GeneratorSpec, batch_size: int) -> None:
@@ -20,6 +26,33 @@ def check_supported(path: Path, spec: GeneratorSpec, batch_size: int) -> None:
             f"{path}: asks for the further input {spec.condition.name}, which engines cannot feed "
             "yet; export it with the latent and the class alone"
         )
+    states = [item.name for item in spec.further if item.name.startswith("next_")]
+    if states:
+        raise ArtifactError(
+            f"{path}: is one step of a recurrent network, which gives {', '.join(states)} for the "
+            f"next step; engines do not repeat steps yet. {_ELSEWHERE}"
+        )
+    given = [f"{item.name!r} {list(item.shape)}" for item in spec.noise if _is_given(item)]
+    if given:
+        raise ArtifactError(
+            f"{path}: takes {', '.join(given)} beside its first input; nobody can draw them, and "
+            f"engines cannot be given them yet. {_ELSEWHERE}"
+        )
     noise = sum(item.size for item in (spec.latent, *spec.noise))
     elements = noise + math.prod(spec.output.shape)
     check_fits(f"batch_size={batch_size}", batch_size * elements * 4, "choose a smaller one")
+
+
+def check_drawn(spec: GeneratorSpec, truncation: float | None) -> None:
+    """Raise OptionError for an input that nobody can draw, or a truncation that does not fit it."""
+    if _is_given(spec.latent):
+        raise OptionError(
+            f"{spec.name!r} makes nothing out of noise: its input {spec.latent.name!r} "
+            f"{list(spec.latent.shape)} is yours to give, with Engine.decode(x), or in a file: "
+            "python -m engine decode --latents x.npy"
+        )
+    check_truncation(spec.latent, truncation)
+
+
+def _is_given(item: Noise) -> bool:
+    return item.distribution == "given"

@@ -12,14 +12,19 @@ import click
 
 from engine.backends.base import not_installed
 from engine.core.errors import BackendUnavailableError, EngineError
-from engine.core.options import LoadOptions
+from engine.core.options import LoadOptions, one_or_all
 from export.choices import ONNX_OUTPUTS, PRECISIONS
 
 _OPTIONS = (
     click.option("--arch", metavar="M:F", help="the network: module:factory, file.py:factory"),
     click.option("--arch-args", metavar="JSON", default="{}", help="its keyword arguments"),
     click.option("--state-key", metavar="K", help="key of the state dict in the checkpoint"),
-    click.option("--input-shape", metavar="S", help="shape of one input: 100, or 80,20"),
+    click.option(
+        "--input-shape",
+        metavar="S",
+        multiple=True,
+        help="shape of one input: 100, or 80,20; once for each float input",
+    ),
     click.option("--classes", metavar="N", type=click.IntRange(1), help="number of classes"),
     click.option("--output-range", metavar="LO:HI", help="what the output spans: -1:1"),
 )
@@ -60,7 +65,7 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
         arch: str | None,
         arch_args: str,
         state_key: str | None,
-        input_shape: str | None,
+        input_shape: tuple[str, ...],
         classes: int | None,
         output_range: str | None,
         **rest: Any,
@@ -70,7 +75,7 @@ def load_options(command: Callable[..., None]) -> Callable[..., None]:
             arch_args=parse_arguments(arch_args),
             state_key=state_key,
             classes=classes,
-            input_shape=None if input_shape is None else parse_shape(input_shape),
+            input_shape=one_or_all(tuple(map(parse_shape, input_shape))),
             output_range=None if output_range is None else parse_range(output_range),
         )
         command(*args, options=options, **rest)

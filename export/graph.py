@@ -114,7 +114,9 @@ def input_names(spec: GeneratorSpec, entry_point: str) -> list[str]:
 
 def output_names(spec: GeneratorSpec, entry_point: str) -> list[str]:
     """Names of the graph's outputs."""
-    return [spec.output.name] if entry_point == "decoder" else ["mean", "logvar"]
+    if entry_point == "encoder":
+        return ["mean", "logvar"]
+    return [spec.output.name, *(item.name for item in spec.further)]
 
 
 def strip(model: ModelProto) -> None:

@@ -50,7 +50,7 @@ def _model(
                 f"{artifact.path}: an ONNX file has its precision and output already; give them "
                 "when it is exported (python -m export.onnx), or build from the checkpoint"
             )
-        return artifact.path, read_spec(artifact), ()
+        return _sized(artifact, spec := read_spec(artifact), folder), spec, ()
     if artifact.kind != "checkpoint":
         raise ArtifactError(f"{artifact.path}: give a checkpoint or an ONNX file to build from")
     require("torch", "onnx", "onnxscript", "onnxruntime", extra="torch,onnx")
@@ -63,3 +63,21 @@ def _model(
     lowered = report.graphs[0].lowered
     spec = loaded.spec if lowered is None else loaded.spec.replace(precisions=lowered.layers)
     return model, spec, loaded.assumptions
+
+
+def _sized(artifact: Artifact, spec: GeneratorSpec, folder: Path) -> Path:
+    """The ONNX file, or a copy in which the sizes that it leaves open are those of the spec."""
+    if not artifact.options.input_shapes:
+        return artifact.path
+    require("onnx", extra="onnx")
+    import onnx
+
+    model = onnx.load(artifact.path)
+    shapes = {item.name: item.shape for item in (spec.latent, *spec.noise)}
+    for value in model.graph.input:
+        # Files of early opsets list their weights among the inputs.
+        for axis, size in enumerate(shapes.get(value.name, ()), 1):
+            value.type.tensor_type.shape.dim[axis].dim_value = size
+    path = folder / "sized.onnx"
+    onnx.save(model, path)
+    return path

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.core import likely
 from engine.core.artifacts import Artifact
 from engine.core.errors import ArtifactError
-from engine.core.spec import Condition, GeneratorSpec, Modality, Noise, Output, image_channels
+from engine.core.spec import Condition, GeneratorSpec, Noise
 
 FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 _INTEGERS = ("tensor(int64)", "tensor(int32)")
@@ -20,37 +23,28 @@ Tensor = tuple[str, str, list[Any]]
 def infer_spec(artifact: Artifact, inputs: list[Tensor], outputs: list[Tensor]) -> GeneratorSpec:
     """A spec from a graph's inputs and outputs (name, type, shape with the batch first).
 
-    One float input is the latent, an integer input the class; the first output must be an image,
-    [B, C, H, W], or sound, [B, C, T]. Raises ArtifactError for anything else.
+    The first float input is the latent, an integer input the class, and further float inputs are
+    the caller's; the first output is the sample. Raises ArtifactError for anything else.
     """
     path, options = artifact.path, artifact.options
     floats = [tensor for tensor in inputs if tensor[1] in FLOATS]
     integers = [tensor for tensor in inputs if tensor[1] in _INTEGERS]
-    if len(floats) != 1 or len(integers) > 1 or len(inputs) != len(floats) + len(integers):
+    if not floats or len(integers) > 1 or len(inputs) != len(floats) + len(integers):
         raise ArtifactError(
-            f"{path}: no generator: one float input (and at most one integer input, the class) "
-            f"is expected, it has {_listed(inputs)}"
+            f"{path}: no generator: float inputs (and at most one integer input, the class) are "
+            f"expected, it has {_listed(inputs)}"
         )
-    latent_name, _, latent_shape = floats[0]
+    shapes = itertools.zip_longest(floats, options.input_shapes[: len(floats)])
+    latent, *rest = (
+        Noise(_sample_shape(path, "input", name, shape, given), name=name)
+        for (name, _, shape), given in shapes
+    )
     output_name, _, output_shape = outputs[0]
-    latent = _sample_shape(path, "input", latent_name, latent_shape, options.input_shape)
-    shape = _sample_shape(path, "output", output_name, output_shape, None)
-    if math.prod(latent) > 16 * math.prod(shape):
+    made = _sample_shape(path, "output", output_name, output_shape, None)
+    if latent.size > 16 * math.prod(made):
         raise ArtifactError(
-            f"{path}: no generator: it turns {list(latent)} into {list(shape)}, which is far less"
-        )
-    if len(shape) == 3 and image_channels(shape[0]):
-        output = Output(
-            shape, "CHW", options.output_range or (-1.0, 1.0), image_channels(shape[0]), output_name
-        )
-        modality: Modality = "image"
-    elif len(shape) == 2:
-        output = Output(shape, "CT", options.output_range or (-1.0, 1.0), "", output_name)
-        modality = "audio"
-    else:
-        raise ArtifactError(
-            f"{path}: no generator of images or sound: output {output_name!r} has the shape "
-            f"{output_shape}; images are [batch, 1, 3 or 4, height, width]"
+            f"{path}: no generator: it turns {list(latent.shape)} into {list(made)}, which is far "
+            "less"
         )
     condition = None
     if integers:
@@ -61,15 +55,18 @@ def infer_spec(artifact: Artifact, inputs: list[Tensor], outputs: list[Tensor]) 
             )
         names = tuple(str(index) for index in range(options.classes))
         condition = Condition(names=names, name=integers[0][0])
-    return GeneratorSpec(
+    spec = GeneratorSpec(
         name=path.stem,
         family="onnx",
-        latent=Noise(latent, name=latent_name),
-        output=output,
-        modality=modality,
+        latent=latent,
+        output=likely.output(made, options.output_range or (-1.0, 1.0), output_name),
+        modality=likely.modality(made),
+        # Nothing says that they are noise.
+        noise=tuple(replace(item, distribution="given") for item in rest),
         condition=condition,
         inferred=True,
     )
+    return likely.with_given(spec, [latent.name])[0]
 
 
 def _sample_shape(

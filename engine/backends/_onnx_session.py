@@ -83,16 +83,23 @@ def session_spec(session: ort.InferenceSession, artifact: Artifact) -> Generator
 def _measured_shape(session: ort.InferenceSession, artifact: Artifact) -> list[Any]:
     """Shape of the first output for one batch of zeros; the declared one if that does not run."""
     feed = {}
+    given = iter(artifact.options.input_shapes)
     for node in session.get_inputs():
-        sample = node.shape[1:]
-        if node.type in FLOATS and artifact.options.input_shape:
-            sample = artifact.options.input_shape
+        sample = next(given, node.shape[1:]) if node.type in FLOATS else node.shape[1:]
         if node.type not in DTYPES or not all(isinstance(size, int) for size in sample):
             return list(session.get_outputs()[0].shape)
         batch = node.shape[0] if node.shape and isinstance(node.shape[0], int) else 1
         feed[node.name] = np.zeros((batch, *sample), DTYPES[node.type])
     name = session.get_outputs()[0].name
-    return list(session.run([name], feed)[0].shape)
+    try:
+        return list(session.run([name], feed)[0].shape)
+    # onnxruntime's errors have no base class of their own.
+    except Exception as error:
+        shapes = ", ".join(f"{key} {list(value.shape)}" for key, value in feed.items())
+        raise ArtifactError(
+            f"{artifact.path}: does not run on {shapes}: {str(error).strip().splitlines()[0]}; "
+            "check --input-shape"
+        ) from error
 
 
 def fixed_batch(session: ort.InferenceSession) -> int | None:

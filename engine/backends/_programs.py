@@ -49,7 +49,13 @@ def lowered(
     """
     from engine.program.lowering import lower
 
-    programs = {name: lower(path, name=name) for name, path in graphs.items()}
+    # A stranger's graph may leave sizes open, which the user has fixed.
+    fixed = {item.name: (-1, *item.shape) for item in (spec.latent, *spec.noise)}
+    shapes = fixed if artifact.kind == "onnx" and artifact.options.input_shapes else None
+    programs = {
+        name: lower(path, name=name, input_shapes=shapes if name == "decoder" else None)
+        for name, path in graphs.items()
+    }
     try:
         check_entry_points(spec, programs)
     except ArtifactError as error:

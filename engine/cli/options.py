@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli import types
-from engine.core.options import LoadOptions
+from engine.core.options import LoadOptions, Shapes, one_or_all
 from engine.sinks.destination import FORMATS, MEMBERS, Destination, FileOptions, destination
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class EngineOptions:
     arch_args: Mapping[str, Any] | None = None
     state_key: str | None = None
     classes: int | None = None
-    input_shape: tuple[int, ...] | None = None
+    input_shape: Shapes | None = None
     output_range: tuple[float, float] | None = None
 
     def without_model(self) -> EngineOptions:
@@ -94,7 +94,12 @@ _MODEL_OPTIONS = (
     click.option("--state-key", help="Key of the state dict in the checkpoint."),
     click.option("--classes", type=int, help="The last N input channels are a one-hot class."),
     click.option(
-        "--input-shape", type=types.shape, metavar="SHAPE", help="Shape of one latent, like 80,20."
+        "--input-shape",
+        type=types.shape,
+        metavar="SHAPE",
+        multiple=True,
+        callback=lambda context, option, shapes: one_or_all(shapes),
+        help="Shape of one latent, like 80,20; once for each float input.",
     ),
     click.option(
         "--output-range",

@@ -10,6 +10,8 @@ from typing import Any
 
 from engine.core.errors import OptionError, SelfDescribedError
 
+Shapes = tuple[int, ...] | tuple[tuple[int, ...], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
@@ -20,7 +22,8 @@ class LoadOptions:
     state_key: key of the state dict inside the checkpoint, dots for nesting.
     classes: number of classes; of a recognised network the last `classes` input channels are then
         a one-hot class.
-    input_shape: shape of one input without the batch, for `arch`.
+    input_shape: shape of one input without the batch, for `arch`; of a network with several float
+        inputs a tuple of shapes, in the order of its forward.
     output_range: the (low, high) that the network's output spans.
 
     Raises OptionError for values of the wrong kind.
@@ -30,24 +33,30 @@ class LoadOptions:
     arch_args: Mapping[str, Any] = field(default_factory=dict)
     state_key: str | None = None
     classes: int | None = None
-    input_shape: tuple[int, ...] | None = None
+    input_shape: Shapes | None = None
     output_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.classes is not None and not _is_count(self.classes):
             raise OptionError(f"classes={self.classes!r} must be a whole number of at least 1")
         if self.input_shape is not None and not (
-            isinstance(self.input_shape, (tuple, list))
-            and self.input_shape
-            and all(_is_count(size) for size in self.input_shape)
+            _is_shape(self.input_shape)
+            or (_is_filled(self.input_shape) and all(map(_is_shape, self.input_shape)))
         ):
             raise OptionError(
-                f"input_shape={self.input_shape!r} must be whole numbers from 1, like (80, 20)"
+                f"input_shape={self.input_shape!r} must be whole numbers from 1, like (80, 20), "
+                "or such shapes, like ((62,), (2,))"
             )
         if self.output_range is not None and not _is_range(self.output_range):
             raise OptionError(
                 f"output_range={self.output_range!r} must be two rising numbers, like (-1.0, 1.0)"
             )
+
+    @property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of all float inputs that were said, the latent's first."""
+        given: Any = self.input_shape or ()
+        return (tuple(given),) if _is_shape(given) else tuple(tuple(shape) for shape in given)
 
     def given(self) -> dict[str, Any]:
         """The options that are not at their defaults."""
@@ -67,8 +76,21 @@ def refuse_options(
             )
 
 
+def one_or_all(shapes: tuple[tuple[int, ...], ...]) -> Shapes | None:
+    """`input_shape` of shapes that were said one by one."""
+    return shapes[0] if len(shapes) == 1 else shapes or None
+
+
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_filled(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and bool(value)
+
+
+def _is_shape(value: Any) -> bool:
+    return _is_filled(value) and all(map(_is_count, value))
 
 
 def _is_range(value: Any) -> bool:

@@ -20,11 +20,11 @@ SPEC_VERSION = 1
 SPEC_KEY = "generator_spec"
 PRECISION_KEY = "generator_precision"
 
-Distribution = Literal["normal", "uniform"]
+Distribution = Literal["normal", "uniform", "given"]
 Modality = Literal["image", "audio", "video", "text", "tensor"]
 ConditionKind = Literal["classes", "tensor"]
 
-_DISTRIBUTIONS = ("normal", "uniform")
+_DISTRIBUTIONS = ("normal", "uniform", "given")
 _MODALITIES = ("image", "audio", "video", "text", "tensor")
 _ENTRY_POINTS = ("decoder", "encoder")
 _IMAGE_CHANNELS = {1: "gray", 3: "rgb", 4: "rgba"}
@@ -32,9 +32,10 @@ _IMAGE_CHANNELS = {1: "gray", 3: "rgb", 4: "rgba"}
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """A random input: its name in the graph, shape without the batch, and distribution.
+    """A float input: its name in the graph, shape without the batch, and distribution.
 
-    `normal` is the standard normal, `uniform` is uniform in [-1, 1].
+    `normal` is the standard normal, `uniform` is uniform in [-1, 1]. `given` is what only the
+    caller has, an image or a mel spectrogram; where a network is merely tried, it is normal.
     """
 
     shape: tuple[int, ...]
@@ -97,6 +98,20 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """An output beside the samples: its name in the graph and shape without the batch.
+
+    That of a step network named next_X is what its input X is in the next step.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _check_shape(f"output {self.name!r}", self.shape)
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where the weights come from."""
 
@@ -143,6 +158,7 @@ class GeneratorSpec:
     provenance: Provenance = field(default_factory=Provenance)
     inferred: bool = False
     precisions: tuple[LayerPrecision, ...] = ()
+    further: tuple[Further, ...] = ()
 
     def __post_init__(self) -> None:
         _check_choice("modality", self.modality, _MODALITIES)
@@ -172,9 +188,10 @@ class GeneratorSpec:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, with the version."""
         values = dataclasses.asdict(self)
-        if not self.precisions:
-            # Readers of before do not know it.
-            del values["precisions"]
+        for name in ("precisions", "further"):
+            if not values[name]:
+                # Readers of before do not know it.
+                del values[name]
         return {"version": SPEC_VERSION, **_json(values)}
 
     def to_json(self, indent: int | None = None) -> str:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from engine import latents
+from engine.core import likely
 from engine.core.errors import ArtifactError, OptionError
-from engine.core.spec import Condition, GeneratorSpec, Modality, Noise, Output, image_channels
+from engine.core.spec import Condition, Further, GeneratorSpec, Noise
 
 _BATCH = 2
 
@@ -41,25 +42,29 @@ def infer_spec(
     classes: int = 0,
     output_range: tuple[float, float] | None = None,
     noise: tuple[Noise, ...] = (),
+    further: tuple[Further, ...] = (),
 ) -> GeneratorSpec:
     """The spec of a decoder, marked as inferred.
 
     Raises ArtifactError if it does not run, OptionError if only one batch size or not all labels
     work.
 
-    The modality follows the rank: [C, H, W] with 1, 3 or 4 channels is an image, [C, T] is audio,
-    the rest is a tensor.
+    What the output is follows from its shape (`engine.core.likely`); `further` are outputs that
+    come after it.
     """
-    shape = _measured(path, decoder, latent, classes, noise)
+    shape = _measured(path, First(decoder) if further else decoder, latent, classes, noise)
+    # Scores of the next token look like sound.
+    kind = "tensor" if further else likely.modality(shape)
     return GeneratorSpec(
         name=path.name.split(".")[0],
         family=family,
         latent=latent,
-        output=describe_output(shape, output_range or (-1.0, 1.0)),
-        modality=modality(shape),
+        output=likely.output(shape, output_range or (-1.0, 1.0), kind=kind),
+        modality=kind,
         noise=noise,
         condition=Condition(names=tuple(map(str, range(classes)))) if classes else None,
         inferred=True,
+        further=further,
     )
 
 
@@ -121,22 +126,17 @@ def measure(path: Path, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[
     return tuple(output.shape[1:])
 
 
-def modality(shape: tuple[int, ...]) -> Modality:
-    """What an output of this shape (without the batch) most likely is."""
-    if len(shape) == 3 and image_channels(shape[0]):
-        return "image"
-    return "audio" if len(shape) == 2 else "tensor"
+class First(nn.Module):
+    """The first output of a module that gives several."""
 
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
 
-def describe_output(shape: tuple[int, ...], output_range: tuple[float, float]) -> Output:
-    """The output record of one sample of this shape."""
-    kind = modality(shape)
-    if kind == "image":
-        channels, height, width = shape
-        return Output.image((channels, height, width), output_range)
-    layouts = {"audio": ("CT", "audio"), "tensor": ("", "output")}
-    layout, name = layouts[kind]
-    return Output(shape=shape, layout=layout, range=output_range, name=name)
+    def forward(self, x: Tensor, *rest: Tensor) -> Tensor:
+        """Run the module, drop the rest."""
+        made: Tensor = self.module(x, *rest)[0]
+        return made
 
 
 def first_line(error: BaseException) -> str:

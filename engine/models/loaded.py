@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from engine.core.errors import ArtifactError, NumericalError
 from engine.core.spec import GeneratorSpec
-from engine.models.plain import with_plain_weights
+from engine.models.plain import with_batch_norms, with_plain_weights
 from engine.models.readable import refuse_unreadable, refuse_whole_numbers
 
 _NAMED = 4
@@ -80,7 +80,9 @@ def check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
 def ready(modules: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     """The modules in float32 and eval mode, without gradients and reparametrised weights."""
     return {
-        name: with_plain_weights(module.float().eval()).requires_grad_(requires_grad=False)
+        name: with_batch_norms(with_plain_weights(module.float().eval())).requires_grad_(
+            requires_grad=False
+        )
         for name, module in modules.items()
     }
 

@@ -25,7 +25,8 @@ def tensors(spec: GeneratorSpec, entry_point: str) -> tuple[dict[str, Shape], di
         posterior = dict.fromkeys(ENCODER_OUTPUTS, spec.latent.shape)
         return {ENCODER_INPUT: spec.output.shape, **labels}, posterior
     noise = {item.name: item.shape for item in (spec.latent, *spec.noise)}
-    return {**noise, **labels}, {spec.output.name: spec.output.shape}
+    further = {item.name: item.shape for item in spec.further}
+    return {**noise, **labels}, {spec.output.name: spec.output.shape, **further}
 
 
 def channels_last(shape: Shape) -> Shape:

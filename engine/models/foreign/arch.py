@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.errors import ArtifactError, OptionError
+from engine.core.likely import with_given
 from engine.core.options import LoadOptions
 from engine.core.recognition.state_dict import find_state_dict, generator_part, unwrapped
-from engine.core.spec import Noise
+from engine.core.spec import Further, GeneratorSpec, Noise
 from engine.models import registry
 from engine.models.base import GeneratorModule
-from engine.models.foreign.wrap import First, Method
+from engine.models.foreign.calling import Called, Calling, Made, Manner, Shape, missing, settle
+from engine.models.foreign.wrap import Method
 from engine.models.infer import first_line, infer_spec, probe
 from engine.models.lift import lifted, lifted_notes
 from engine.models.loaded import LoadedGenerator, load_weights, ready
 
 _BATCH = 2
+# The part of a larger module that makes samples.
+_INNER_NAMES = ("decoder", "generator", "netG", "gen", "G")
 # What networks in the field call the length of their latent.
 _LATENT_NAMES = ("latent_size", "latent_dim", "z_dim", "nz", "noise_dim", "dim_z", "code_dim")
 
@@ -44,26 +48,33 @@ def load_with_arch(values: Any, path: Path, options: LoadOptions) -> LoadedGener
     if isinstance(module, GeneratorModule):
         return _describe_own(module, path, options, found.notes)
     parts, notes = split(module)
-    latent = Noise(shape=_latent_shape(module, options))
-    parts, more = _checked(ready(parts), probe(latent, options.classes or 0, _BATCH))
-    parts["decoder"], noise = lifted(
-        parts["decoder"], lambda batch: probe(latent, options.classes or 0, batch)
+    parts = ready(parts)
+    classes, shapes = options.classes or 0, _shapes(module, options)
+    parts, calling, more = _called(parts, shapes, classes, path)
+    latent, *rest = (Noise(shape, name=f"input_{index}") for index, shape in enumerate(shapes))
+    latent = Noise(latent.shape)
+    parts["decoder"], drawn = lifted(
+        parts["decoder"], lambda batch: probe(latent, classes, batch, noise=rest)
     )
     spec = infer_spec(
         path,
         type(module).__name__,
         parts["decoder"],
         latent,
-        options.classes or 0,
+        classes,
         options.output_range,
-        noise,
+        (*rest, *drawn),
+        _further(calling, shapes),
     )
+    names = calling.names if calling else ("input", *(item.name for item in rest))
+    spec, given = with_given(spec, names, certain=bool(spec.further))
+    spec = spec.replace(entry_points=tuple(parts), further=tuple(_next(spec)))
     return LoadedGenerator(
-        spec=spec.replace(entry_points=tuple(parts)),
+        spec=spec,
         entry_points=parts,
         arch=arch,
         arch_args=options.arch_args,
-        assumptions=found.notes + notes + more + lifted_notes(noise) + _stated(options),
+        assumptions=found.notes + notes + more + lifted_notes(drawn) + given + _stated(options),
     )
 
 
@@ -103,35 +114,99 @@ def split(module: nn.Module) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
     return {"decoder": module}, ()
 
 
-def _checked(
-    parts: dict[str, nn.Module], inputs: tuple[Tensor, ...]
-) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
-    """Only what can be sampled: the first of several outputs, an encoder only if it fits."""
-    notes: tuple[str, ...] = ()
-    try:
-        with torch.inference_mode():
-            samples = parts["decoder"](*inputs)
-            if isinstance(samples, (tuple, list)) and samples and isinstance(samples[0], Tensor):
-                notes += (f"graph: the first of {len(samples)} outputs is the sample",)
-                parts, samples = {**parts, "decoder": First(parts["decoder"])}, samples[0]
-    # `infer_spec` runs it again and says what is wrong.
-    except Exception:
-        return {"decoder": parts["decoder"]}, notes
-    encoder = parts.get("encoder")
-    if encoder is not None and not _encodes(encoder, (samples, *inputs[1:]), inputs[0]):
-        parts = {"decoder": parts["decoder"]}
-        notes += ("encoder: left out, it does not turn samples into (mean, logvar)",)
-    return parts, notes
+def _called(
+    parts: dict[str, nn.Module], shapes: Sequence[Shape], classes: int, path: Path
+) -> tuple[dict[str, nn.Module], Calling | None, tuple[str, ...]]:
+    """The entry points as they can be called with x, labels and further inputs; lines about it.
+
+    A network that runs in no manner comes back as it is: `infer_spec` says what is wrong.
+    """
+    network, notes = parts["decoder"], ()  # type: nn.Module, tuple[str, ...]
+    calling = settle(network, shapes, classes)
+    if calling is None:
+        network, calling, notes = _inner(network, shapes, classes)
+    if calling is None:
+        _refuse_missing(network, len(shapes) + bool(classes), path)
+        return {"decoder": network}, None, ()
+    notes += calling.notes()
+    kept = calling.made if calling.is_step(shapes) else calling.made[:1]
+    if len(calling.made) > len(kept):
+        notes += (f"graph: the first of {len(calling.made)} outputs is the sample",)
+    called = {"decoder": calling.module(network, kept)}
+    if "encoder" in parts:
+        encoder = _encoder(parts["encoder"], calling, called["decoder"], shapes, classes)
+        if encoder is None:
+            notes += ("encoder: left out, it does not turn samples into (mean, logvar)",)
+        else:
+            called["encoder"] = encoder
+    return called, calling, notes
 
 
-def _encodes(encoder: nn.Module, inputs: tuple[Tensor, ...], latent: Tensor) -> bool:
+def _encoder(
+    encoder: nn.Module,
+    calling: Calling,
+    decoder: nn.Module,
+    shapes: Sequence[Shape],
+    classes: int,
+) -> nn.Module | None:
+    """The encoder, with labels as its decoder takes them, if it turns samples into latents."""
+    manner = dataclasses.replace(calling.manner, ones=0, most=0)
+    if classes and manner != Manner():
+        posterior = (Made(0, 0, shapes[0]), Made(1, 0, shapes[0]))
+        encoder = Called(encoder, manner, classes, posterior)
+    inputs = probe(Noise(shapes[0]), classes, _BATCH)
     try:
         with torch.inference_mode():
-            outputs = encoder(*inputs)
-        return [tensor.shape for tensor in outputs] == [latent.shape] * 2
+            outputs = encoder(decoder(*inputs), *inputs[1:])
+        fits = [tensor.shape for tensor in outputs] == [inputs[0].shape] * 2
     # A stranger's method may be anything.
     except Exception:
-        return False
+        return None
+    return encoder if fits else None
+
+
+def _inner(
+    network: nn.Module, shapes: Sequence[Shape], classes: int
+) -> tuple[nn.Module, Calling | None, tuple[str, ...]]:
+    """The part of an autoencoder, or of a trainer's module, that runs on a latent."""
+    for name in _INNER_NAMES:
+        part = getattr(network, name, None)
+        if isinstance(part, nn.Module):
+            calling = settle(part, shapes, classes)
+            if calling is not None:
+                return part, calling, (f"graph: its part {name!r} is what makes samples",)
+    return network, None, ()
+
+
+def _refuse_missing(network: nn.Module, given: int, path: Path) -> None:
+    """Raise ArtifactError for a forward with more inputs than were described."""
+    needed = missing(network, given)
+    if needed:
+        raise ArtifactError(
+            f"{path}: forward needs {', '.join(needed)}, which are {len(needed)} inputs, and is "
+            f"given {given}; say how many classes there are if one is the class (--classes N), "
+            "and the shape of each other input (--input-shape, once for each)"
+        )
+
+
+def _further(calling: Calling | None, shapes: Sequence[Shape]) -> tuple[Further, ...]:
+    """The outputs beside the sample that are kept, still numbered."""
+    if calling is None or not calling.is_step(shapes):
+        return ()
+    return tuple(
+        Further(f"output_{index}", made.shape) for index, made in enumerate(calling.made) if index
+    )
+
+
+def _next(spec: GeneratorSpec) -> Iterator[Further]:
+    """Outputs of the shapes of given inputs, in their order, are these inputs in the next step."""
+    states = [item for item in (spec.latent, *spec.noise) if item.distribution == "given"]
+    for output in spec.further:
+        state = next((item for item in states if item.shape == output.shape), None)
+        if state is not None:
+            states.remove(state)
+            output = Further(f"next_{state.name}", output.shape)
+        yield output
 
 
 def _import(source: str, arch: str) -> Any:
@@ -173,16 +248,18 @@ def _fitting(module: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, T
     )
 
 
-def _latent_shape(module: nn.Module, options: LoadOptions) -> tuple[int, ...]:
-    if options.input_shape is not None:
-        return options.input_shape
+def _shapes(module: nn.Module, options: LoadOptions) -> tuple[Shape, ...]:
+    """Shapes of the float inputs, the latent first."""
+    if options.input_shapes:
+        return options.input_shapes
     for name in _LATENT_NAMES:
         size = getattr(module, name, None)
         if isinstance(size, int) and not isinstance(size, bool) and size > 0:
-            return (size,)
+            return ((size,),)
     raise OptionError(
         f"arch={options.arch!r} does not say the shape of its input; "
-        "give it without the batch: --input-shape 100, or --input-shape 80,20"
+        "give it without the batch: --input-shape 100, or --input-shape 80,20; once for each "
+        "float input where there are several"
     )
 
 

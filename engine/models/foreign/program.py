@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import ArtifactError, OptionError
+from engine.core.likely import with_given
 from engine.core.options import LoadOptions, refuse_options
 from engine.core.spec import GeneratorSpec, Noise
 from engine.models.foreign.program_archive import checked_archive
 from engine.models.foreign.wrap import Program
-from engine.models.infer import first_line, infer_spec, measure, probe
+from engine.models.infer import First, first_line, infer_spec, measure, probe
 from engine.models.lift import lifted, lifted_notes
 from engine.models.loaded import LoadedGenerator, check_finite
 
@@ -49,15 +50,19 @@ def load_program(path: Path, options: LoadOptions) -> LoadedGenerator:
     decoder, noise = lifted(module.eval(), lambda batch: probe(latent, classes, batch))
     spec = infer_spec(path, "program", decoder, latent, classes, options.output_range, noise)
     measure(path, decoder, probe(latent, classes, 3, noise=noise))
+    spec, given = with_given(spec, ["input"])
     assumed = () if options.output_range else ("output range: -1:1 was assumed (--output-range)",)
-    return LoadedGenerator(spec, {"decoder": decoder}, "program", {}, lifted_notes(noise) + assumed)
+    return LoadedGenerator(
+        spec, {"decoder": decoder}, "program", {}, lifted_notes(noise) + given + assumed
+    )
 
 
 def _described(path: Path, module: Program, text: str, options: LoadOptions) -> LoadedGenerator:
     """A program of this project, with the spec that it carries. Raises ArtifactError."""
     refuse_options(options, path, "the file describes itself")
     spec = GeneratorSpec.from_json(text, path)
-    shape = measure(path, module, probe(spec.latent, len(spec.classes), 3, noise=spec.noise))
+    sampled = First(module) if spec.further else module
+    shape = measure(path, sampled, probe(spec.latent, len(spec.classes), 3, noise=spec.noise))
     if shape != spec.output.shape:
         raise ArtifactError(
             f"{path}: the program gives samples of shape {list(shape)}, its spec says "

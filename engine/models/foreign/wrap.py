@@ -1,25 +1,10 @@
-"""Modules around a stranger's code, with the inputs of an entry point: x and, if any, labels.
-
-The inputs are named, because torch.export cannot give dynamic shapes to `*inputs`.
-"""
+"""Modules around a stranger's code, with the inputs of an entry point: x and whatever follows."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from torch import Tensor, nn
-
-
-class First(nn.Module):
-    """The first output of a module that gives several."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
-        """Run the module, drop the rest."""
-        return self.module(*given(x, labels))[0]
 
 
 class Method(nn.Module):
@@ -30,9 +15,9 @@ class Method(nn.Module):
         self.module = module
         self.name = name
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
+    def forward(self, x: Tensor, *rest: Any, **named: Any) -> Any:
         """Call the method."""
-        return getattr(self.module, self.name)(*given(x, labels))
+        return getattr(self.module, self.name)(x, *rest, **named)
 
 
 class Program(nn.Module):
@@ -51,8 +36,3 @@ class Program(nn.Module):
         """Note the mode here alone: a graph module raises when it is asked for one."""
         self.training = mode
         return self
-
-
-def given(x: Tensor, labels: Tensor | None) -> tuple[Tensor, ...]:
-    """The inputs that are there."""
-    return (x,) if labels is None else (x, labels)

@@ -1,0 +1,118 @@
+"""Strangers' networks through all formats: images, attributes and states in, several outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine import Engine
+from engine.core.artifacts import open_artifact
+from engine.core.errors import ArtifactError, OptionError
+from engine.core.options import LoadOptions
+from engine.models.load import load_generator
+from export.convert import export_onnx
+from export.pack import export_gen
+from export.program import export_program
+from tests.cases import stranger_networks
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+CASES: dict[str, dict[str, Any]] = {
+    "TwoBranches": {"classes": 5},
+    "InfoGan": {"input_shape": ((6,), (2,)), "classes": 5},
+    "Squeezing": {},
+    "Upscaler": {"input_shape": (3, 8, 10)},
+    "StarGan": {"input_shape": ((3, 8, 8), (2,))},
+    "CharRnn": {"input_shape": ((2, 4), (2, 4)), "classes": 7},
+}
+
+
+def exported(name: str, folder: Path) -> tuple[torch.nn.Module, Path]:
+    network, path = stranger_networks.saved(name, folder)
+    options = LoadOptions(arch=f"{stranger_networks.FILE}:{name}", **CASES[name])
+    export_onnx(load_generator(path, options), folder / "net.onnx")
+    return network, folder / "net.onnx"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_onnx_and_gen_agree_with_pytorch(name: str, tmp_path: Path) -> None:
+    """Each exporter compares its file with PyTorch, or raises."""
+    _, onnx = exported(name, tmp_path)
+    report = export_gen(open_artifact(onnx), tmp_path / "net.gen")
+    assert report.errors["decoder"] < 1e-5
+
+
+@pytest.mark.parametrize("name", ["InfoGan", "Squeezing", "CharRnn"])
+def test_programs_of_torch_export(name: str, tmp_path: Path) -> None:
+    _, path = stranger_networks.saved(name, tmp_path)
+    options = LoadOptions(arch=f"{stranger_networks.FILE}:{name}", **CASES[name])
+    assert export_program(load_generator(path, options), tmp_path / "net.pt2").error < 1e-5
+    loaded = load_generator(tmp_path / "net.pt2")
+    assert loaded.spec.output.shape == load_generator(path, options).spec.output.shape
+
+
+def test_a_step_in_onnxruntime_itself(tmp_path: Path) -> None:
+    """Names and shapes by which others write the loop: every axis 0 is the batch."""
+    network, onnx = exported("CharRnn", tmp_path)
+    session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
+    assert [(item.name, item.shape[1:]) for item in session.get_inputs()] == [
+        ("hidden_0", [2, 4]),
+        ("labels", []),
+        ("hidden_1", [2, 4]),
+    ]
+    feed = {name: np.zeros((3, 2, 4), np.float32) for name in ("hidden_0", "hidden_1")}
+    hidden = (torch.zeros(2, 3, 4), torch.zeros(2, 3, 4))
+    for token in ([1, 4, 6], [0, 2, 5]):
+        names = ["output", "next_hidden_0", "next_hidden_1"]
+        scores, *states = session.run(names, {"labels": np.array(token), **feed})
+        feed = dict(zip(feed, states, strict=True))
+        with torch.inference_mode():
+            expected, hidden = network(torch.tensor(token), hidden)
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+    with pytest.raises(ArtifactError, match="one step of a recurrent network, .*next_hidden_0"):
+        Engine(onnx, backend="onnxruntime")
+
+
+def test_images_of_the_caller(tmp_path: Path) -> None:
+    network, onnx = exported("Upscaler", tmp_path)
+    export_gen(open_artifact(onnx), tmp_path / "net.gen")
+    images = np.random.default_rng(1).uniform(-1, 1, (3, 3, 8, 10)).astype(np.float32)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images)).numpy()
+    for path in (onnx, tmp_path / "net.gen"):
+        with Engine(path, precision="fp32") as engine:
+            np.testing.assert_allclose(engine.decode(images), expected, atol=1e-5)
+            with pytest.raises(OptionError, match=r"'x' .* is yours to give, with Engine\.decode"):
+                engine.generate(2)
+
+
+def test_a_plan_of_a_step_and_of_a_graph_of_any_size(tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    from onnx import TensorProto, helper, save
+
+    from export.plan_options import BatchProfile, BuildOptions
+    from export.tensorrt import export_tensorrt
+
+    build = BuildOptions(BatchProfile(1, 2, 4))
+    _, onnx = exported("CharRnn", tmp_path)
+    (report,) = export_tensorrt(open_artifact(onnx), tmp_path / "net.plan", build)
+    outputs = [tensor.name for tensor in report.plan.tensors if tensor.mode == "output"]
+    assert outputs == ["output", "next_hidden_0", "next_hidden_1"]
+
+    shape = ["n", 80, "frames"]
+    graph = helper.make_graph(
+        [helper.make_node("Tanh", ["mel"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("mel", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=9), tmp_path / "open.onnx")
+    sized = open_artifact(tmp_path / "open.onnx", LoadOptions(input_shape=(80, 12)))
+    (report,) = export_tensorrt(sized, tmp_path / "open.plan", build)
+    assert [tensor.shape for tensor in report.plan.tensors] == [(-1, 80, 12)] * 2
+    assert export_gen(sized, tmp_path / "open.gen").gen.spec.output.shape == (80, 12)
