@@ -23,6 +23,7 @@ KINDS: dict[str, ArtifactKind] = {
     ".tar": "checkpoint",
     ".bin": "checkpoint",
     ".safetensors": "checkpoint",
+    ".npz": "checkpoint",
     ".pt2": "checkpoint",
     ".onnx": "onnx",
     ".gen": "gen",

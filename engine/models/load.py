@@ -1,7 +1,7 @@
 """Reading a generator from a file, for the eager backend and for export.
 
 .pt .pth .ckpt .tar .bin   checkpoint of ours; else a state dict, recognised or with `arch`
-.safetensors               state dict, recognised or with `arch`
+.safetensors .npz          state dict, recognised or with `arch`; in .npz also under Chainer's names
 .pt2                       torch.export program (engine.models.foreign.program)
 .onnx                      file that this project exported (engine.models.onnx_file)
 """

@@ -15,9 +15,20 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import ArtifactError
+from engine.core.npz import read_npz
 from engine.core.zips import check_member, open_zip
 from engine.models.readable import refuse_tangled
 
+# What Chainer calls the tensors of a layer; their shapes are PyTorch's.
+_CHAINER = {
+    "W": "weight",
+    "b": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "avg_mean": "running_mean",
+    "avg_var": "running_var",
+    "N": "num_batches_tracked",
+}
 # Named in torch's refusal: "unsupported GLOBAL posix.system", "GLOBAL mine.Net was not an allowed".
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
@@ -25,9 +36,10 @@ _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 def read_values(path: str | Path) -> Any:
     """Tensors and plain values of a checkpoint file, on the CPU; code in a pickle is refused.
 
-    Takes what `torch.save` wrote (zip or legacy) and `.safetensors`. Beside tensors, numbers and
-    text it lets through what training scripts put beside weights and what can run no code: numpy
-    scalars and argparse namespaces. Raises ArtifactError for a missing, truncated or foreign file.
+    Takes what `torch.save` wrote (zip or legacy), `.safetensors` and `.npz`. Beside tensors,
+    numbers and text it lets through what training scripts put beside weights and what can run no
+    code: numpy scalars and argparse namespaces. Raises ArtifactError for a missing, truncated or
+    foreign file.
     """
     path = Path(path)
     if path.is_dir():
@@ -36,6 +48,8 @@ def read_values(path: str | Path) -> Any:
         raise ArtifactError(f"{path}: no such file")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    if path.suffix == ".npz":
+        return _read_npz(path)
     zipped = _begins(path) == b"PK"
     if zipped:
         _check_archive(path)
@@ -83,6 +97,22 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise ArtifactError(f"{path}: not a readable safetensors file: {_line(error)}") from error
+
+
+def _read_npz(path: Path) -> dict[str, Tensor]:
+    """Arrays of numbers by name; Chainer's `layer/W` becomes `layer.weight`."""
+    tensors = {
+        name: torch.from_numpy(array)
+        for name, array in read_npz(path).items()
+        if array.dtype.kind in "bif" and array.dtype.itemsize <= 8
+    }
+    leaves = [name.rpartition("/") for name in tensors]
+    if not all(layer and leaf in _CHAINER for layer, _, leaf in leaves):
+        return tensors
+    return {
+        f"{layer.replace('/', '.')}.{_CHAINER[leaf]}": tensor
+        for (layer, _, leaf), tensor in zip(leaves, tensors.values(), strict=True)
+    }
 
 
 def _inert_types() -> list[Any]:

@@ -161,3 +161,25 @@ def test_a_torchscript_archive_says_what_it_is(tmp_path: Path) -> None:
 def test_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="a folder; give the checkpoint file"):
         read_values(tmp_path)
+
+
+def test_arrays_of_npz_by_name(tmp_path: Path) -> None:
+    """Numbers become tensors, text is left out; Chainer's names become PyTorch's."""
+    kernel = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.savez(tmp_path / "a.npz", weight=kernel, count=np.int64(3), name=np.array("net"))
+    values = read_values(tmp_path / "a.npz")
+    assert list(values) == ["weight", "count"]
+    assert torch.equal(values["weight"], torch.from_numpy(kernel))
+    chainer = {"res1/conv1/W": kernel, "res1/conv1/b": kernel[0], "bn/avg_var": kernel[1]}
+    np.savez(tmp_path / "b.npz", **chainer)
+    names = ["res1.conv1.weight", "res1.conv1.bias", "bn.running_var"]
+    assert list(read_values(tmp_path / "b.npz")) == names
+    np.savez(tmp_path / "c.npz", **chainer, other=kernel)
+    assert "res1/conv1/W" in read_values(tmp_path / "c.npz")
+
+
+def test_a_damaged_npz(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(ArtifactError, match=r"a\.npz: not a usable .npz file"):
+        read_values(path)
