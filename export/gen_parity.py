@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backends._onnx_session import DTYPES, open_session
+from engine.backends._onnx_session import DTYPES, as_taken, open_session
 from engine.core.errors import ExportError
 from engine.core.spec import GeneratorSpec
 from engine.latents import draw, random_labels
@@ -41,7 +41,8 @@ def graph_error(source: Source, entry_point: str, program: Program) -> float:
         feed = probe(source.spec, entry_point, batch)
         ours = run(source.spec, entry_point, program, feed)
         typed = {
-            node.name: feed[node.name].astype(DTYPES[node.type]) for node in session.get_inputs()
+            node.name: as_taken(feed[node.name].astype(DTYPES[node.type]), node)
+            for node in session.get_inputs()
         }
         try:
             theirs = session.run(list(ours), typed)

@@ -76,8 +76,12 @@ def _sized(artifact: Artifact, spec: GeneratorSpec, folder: Path) -> Path:
     shapes = {item.name: item.shape for item in (spec.latent, *spec.noise)}
     for value in model.graph.input:
         # Files of early opsets list their weights among the inputs.
-        for axis, size in enumerate(shapes.get(value.name, ()), 1):
-            value.type.tensor_type.shape.dim[axis].dim_value = size
+        for dim, size in zip(
+            reversed(value.type.tensor_type.shape.dim),
+            reversed(shapes.get(value.name, ())),
+            strict=False,
+        ):
+            dim.dim_value = size
     path = folder / "sized.onnx"
     onnx.save(model, path)
     return path

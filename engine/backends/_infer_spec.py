@@ -74,7 +74,9 @@ def _sample_shape(
 ) -> tuple[int, ...]:
     if given is not None:
         return given
-    sample = shape[1:]
+    alone = what == "input" and len(shape) == 1 and isinstance(shape[0], int)
+    # A vector without a batch, beside the one sample that the graph is for.
+    sample = shape if alone else shape[1:]
     if not sample or any(not isinstance(size, int) or size < 1 for size in sample):
         remedies = {
             "input": "say it with input_shape (--input-shape)",

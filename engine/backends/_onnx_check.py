@@ -70,7 +70,7 @@ def graph_precision(session: ort.InferenceSession, spec: GeneratorSpec) -> str:
 
 
 def _check_shape(path: Path, node: Any, wanted: tuple[int, ...]) -> None:
-    sample = node.shape[1:]
+    sample = node.shape if len(node.shape) == len(wanted) else node.shape[1:]
     same = len(sample) == len(wanted) and all(
         size == want for size, want in zip(sample, wanted, strict=True) if isinstance(size, int)
     )

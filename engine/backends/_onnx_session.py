@@ -15,6 +15,7 @@ from engine.core.spec import SPEC_KEY, GeneratorSpec
 
 if TYPE_CHECKING:
     import onnxruntime as ort
+    from numpy.typing import NDArray
 
 # Types of graph inputs that samples can be turned into.
 DTYPES: dict[str, type[np.number[Any]]] = {
@@ -85,11 +86,12 @@ def _measured_shape(session: ort.InferenceSession, artifact: Artifact) -> list[A
     feed = {}
     given = iter(artifact.options.input_shapes)
     for node in session.get_inputs():
-        sample = next(given, node.shape[1:]) if node.type in FLOATS else node.shape[1:]
+        sample = next(given, sample_shape(node)) if node.type in FLOATS else node.shape[1:]
         if node.type not in DTYPES or not all(isinstance(size, int) for size in sample):
             return list(session.get_outputs()[0].shape)
         batch = node.shape[0] if node.shape and isinstance(node.shape[0], int) else 1
-        feed[node.name] = np.zeros((batch, *sample), DTYPES[node.type])
+        zeros = np.zeros((batch, *sample), DTYPES[node.type])
+        feed[node.name] = as_taken(zeros, node)
     name = session.get_outputs()[0].name
     try:
         return list(session.run([name], feed)[0].shape)
@@ -100,6 +102,18 @@ def _measured_shape(session: ort.InferenceSession, artifact: Artifact) -> list[A
             f"{artifact.path}: does not run on {shapes}: {str(error).strip().splitlines()[0]}; "
             "check --input-shape"
         ) from error
+
+
+def sample_shape(node: ort.NodeArg) -> list[Any]:
+    """The shape of an input without its batch; that of a vector, which has none, as it is."""
+    alone = len(node.shape) == 1 and isinstance(node.shape[0], int)
+    return list(node.shape if alone else node.shape[1:])
+
+
+def as_taken(array: NDArray[Any], node: ort.NodeArg) -> NDArray[Any]:
+    """An array [1, size] as a vector, where a graph for one sample takes one; else as it is."""
+    alone: NDArray[Any] = array[0] if array.ndim == len(node.shape) + 1 == 2 else array
+    return alone
 
 
 def fixed_batch(session: ort.InferenceSession) -> int | None:

@@ -50,8 +50,8 @@ def lowered(
     from engine.program.lowering import lower
 
     # A stranger's graph may leave sizes open, which the user has fixed.
-    fixed = {item.name: (-1, *item.shape) for item in (spec.latent, *spec.noise)}
-    shapes = fixed if artifact.kind == "onnx" and artifact.options.input_shapes else None
+    sized = artifact.kind == "onnx" and bool(artifact.options.input_shapes)
+    shapes = {spec.latent.name: (-1, *spec.latent.shape)} if sized else None
     programs = {
         name: lower(path, name=name, input_shapes=shapes if name == "decoder" else None)
         for name, path in graphs.items()

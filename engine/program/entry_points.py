@@ -40,6 +40,9 @@ def to_program(array: Array, value: Value) -> Array:
     Without a layout channels are moved to the end; where only sizes of 1 differ, the elements
     keep their order.
     """
+    if value.layout is not None and value.layout.batch is None and len(array) == 1:
+        # All samples share it.
+        return value.layout.to_program(array[0].reshape(value.layout.source))
     if value.layout is not None and len(value.layout.source) == array.ndim:
         return value.layout.to_program(array)
     if array.ndim > 2 and channels_last(array.shape[1:]) == value.shape:

@@ -116,3 +116,31 @@ def test_a_plan_of_a_step_and_of_a_graph_of_any_size(tmp_path: Path) -> None:
     (report,) = export_tensorrt(sized, tmp_path / "open.plan", build)
     assert [tensor.shape for tensor in report.plan.tensors] == [(-1, 80, 12)] * 2
     assert export_gen(sized, tmp_path / "open.gen").gen.spec.output.shape == (80, 12)
+
+
+def test_a_vector_beside_a_graph_for_one_image(tmp_path: Path) -> None:
+    """Weights of styles without a batch, as in style transfer."""
+    from onnx import TensorProto, helper, save
+
+    inputs = {"image": [1, 2, "h", "w"], "weights": [3]}
+    nodes = [
+        helper.make_node("ReduceSum", ["weights"], ["sum"], keepdims=1),
+        helper.make_node("Mul", ["image", "sum"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in inputs.items()
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, inputs["image"])],
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    path = tmp_path / "styles.onnx"
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    artifact = open_artifact(path, LoadOptions(input_shape=(2, 4, 6)))
+    report = export_gen(artifact, tmp_path / "styles.gen")
+    assert [(item.name, item.shape) for item in report.gen.spec.noise] == [("weights", (3,))]
+    with pytest.raises(ArtifactError, match=r"takes 'weights' \[3\] beside its first input"):
+        Engine(path, input_shape=(2, 4, 6))

@@ -27,6 +27,16 @@ def gather(node: Node, context: Context) -> View:
     return embed(context, node.view(1), table)
 
 
+@lowers("GatherND")
+def gather_nd(node: Node, context: Context) -> View:
+    """table[labels], as PyTorch exports the indexing: indices in a last axis of one."""
+    node.refuse_attributes(batch_dims=0)
+    view = node.view(1)
+    if view.rank == 0 or view.dims[-1] != ():
+        raise Refusal("rows are found by one index each, not by several")
+    return embed(context, view.with_dims(view.dims[:-1]), node.weight(0))
+
+
 @lowers("OneHot")
 def one_hot(node: Node, context: Context) -> View:
     """A row that is `on` at the label and `off` elsewhere."""

@@ -10,7 +10,7 @@ from tests.host.program.lowering.support import BATCH, agree, floats, kinds, mod
 LABELS = {"z": [BATCH, 4], "labels": [BATCH]}
 
 
-@pytest.mark.parametrize("way", ["OneHot", "Cast", "Equal", "Scatter", "Gather"])
+@pytest.mark.parametrize("way", ["OneHot", "Cast", "Equal", "Scatter", "Gather", "GatherND"])
 def test_labels_become_rows(way: str) -> None:
     steps = {
         "OneHot": [node("OneHot", ["labels", "depth", "values"], "rows")],
@@ -20,6 +20,10 @@ def test_labels_become_rows(way: str) -> None:
             node("Cast", ["i"], "rows", to=1),
         ],
         "Gather": [node("Gather", ["eye", "labels"], "rows")],
+        "GatherND": [
+            node("Unsqueeze", ["labels", "last"], "u"),
+            node("GatherND", ["eye", "u"], "rows"),
+        ],
         "Equal": [
             node("Unsqueeze", ["labels", "last"], "u"),
             node("Equal", ["u", "range"], "e"),
