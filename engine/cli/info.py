@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +22,12 @@ if TYPE_CHECKING:
 @model_options
 def info(artifact: str, as_json: bool, options: EngineOptions) -> None:
     """Show what an artifact holds, without running it."""
-    # The null backend reads the spec of any artifact, also of a plan without a GPU.
-    opened = dataclasses.replace(options, backend="null")
-    with opened.open(artifact) as engine:
-        spec, file = engine.spec, engine.artifact
+    from engine import zoo
+    from engine.backends._spec import read_spec
+    from engine.core.artifacts import open_artifact
+
+    file = open_artifact(zoo.resolve(artifact), options.of_model())
+    spec = read_spec(file)
     bundle = read_bundle(file.path) if file.kind == "bundle" else None
     if as_json:
         values = {"artifact": _artifact(file), "spec": spec.to_dict(), "tensors": tensors(spec)}
@@ -69,7 +70,8 @@ def tensors(spec: GeneratorSpec) -> list[dict[str, Any]]:
     low, high = spec.output.range
     output = [(spec.output.name, spec.output.shape, "float32", f"{low:g} to {high:g}")]
     posterior = [(name, spec.latent.shape, "float32", "posterior") for name in ("mean", "logvar")]
-    ways = {"decoder": (noise + labels, output), "encoder": (output + labels, posterior)}
+    further = [(item.name, item.shape, "float32", "beside the samples") for item in spec.further]
+    ways = {"decoder": (noise + labels, output + further), "encoder": (output + labels, posterior)}
     return [
         dict(zip(("entry_point", "way", "name", "shape", "dtype", "values"), row, strict=True))
         for entry_point in spec.entry_points

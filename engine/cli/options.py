@@ -41,6 +41,11 @@ class EngineOptions:
         unsaid: dict[str, Any] = {item.name: None for item in fields(LoadOptions)}
         return replace(self, **unsaid)
 
+    def of_model(self) -> LoadOptions:
+        """What was said about the model itself."""
+        given = {item.name: getattr(self, item.name) for item in fields(LoadOptions)}
+        return LoadOptions(**given | {"arch_args": self.arch_args or {}})
+
     def open(self, artifact: str, to: Destination | None = None) -> Engine:
         """Open an artifact; what had to be assumed about the model is told on stderr.
 

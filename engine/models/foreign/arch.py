@@ -258,8 +258,8 @@ def _shapes(module: nn.Module, options: LoadOptions) -> tuple[Shape, ...]:
             return ((size,),)
     raise OptionError(
         f"arch={options.arch!r} does not say the shape of its input; "
-        "give it without the batch: --input-shape 100, or --input-shape 80,20; once for each "
-        "float input where there are several"
+        "give it without the batch: --input-shape 100, or --input-shape 80,20 (a spectrogram), or "
+        "3,64,64 (an image); once for each float input where there are several"
     )
 
 

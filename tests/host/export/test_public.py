@@ -35,8 +35,9 @@ CHECKPOINTS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
 }
 
 # As the package orders them: four marks, then by the alphabet; vowels with their stress.
-_VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()
-_OTHERS = "B CH D DH F G HH JH K L M N NG P R S SH T TH UW V W Y Z ZH".split()
+_VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+_FIRST = ("B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH")
+_OTHERS = (*_FIRST, "T", "TH", "UW", "V", "W", "Y", "Z", "ZH")
 PHONEMES = [
     *("<pad>", "<unk>", "<s>", "</s>"),
     *sorted([*_OTHERS, *(f"{vowel}{stress}" for vowel in _VOWELS for stress in range(3))]),

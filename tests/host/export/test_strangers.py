@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from engine import Engine
+from engine.cli import cli
 from engine.core.artifacts import open_artifact
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions
@@ -75,6 +77,9 @@ def test_a_step_in_onnxruntime_itself(tmp_path: Path) -> None:
         np.testing.assert_allclose(scores, expected, atol=1e-6)
     with pytest.raises(ArtifactError, match="one step of a recurrent network, .*next_hidden_0"):
         Engine(onnx, backend="onnxruntime")
+    told = CliRunner().invoke(cli, ["info", str(onnx)])
+    assert told.exit_code == 0
+    assert "next_hidden_1 [n, 2, 4] float32, beside the samples" in told.output
 
 
 def test_images_of_the_caller(tmp_path: Path) -> None:
