@@ -204,7 +204,7 @@ class Engine:
 
     def decode(
         self,
-        z: ArrayLike,
+        z: ArrayLike | Mapping[str, ArrayLike],
         labels: Labels = None,
         *,
         seed: int = 0,
@@ -214,15 +214,16 @@ class Engine:
     ) -> Any:
         """Samples of the caller's own latents [n, *latent shape]: [n, ...] as `generate` gives.
 
-        Conditional models need labels. Row i is computed as sample start + i is, with the noise
-        that this sample of the seed (or the sample `still`) has in noise layers, so that
+        z: of networks that take more, all float inputs by name. Conditional models need labels. Row
+        i is computed as sample start + i is, with the noise that this sample of the seed (or the
+        sample `still`) has in noise layers, so that
         `decode(latents(n, start=k), labels(n, start=k), start=k)` is `generate(n, start=k)`, bit
         for bit. Raises OptionError for a wrong shape, NaN or missing labels.
         """
         form = choose_output(output, self.spec)
-        latents = inputs.latents(z, self.spec.latent, self.spec.output.range)
+        given = inputs.floats(z, self.spec)
         require_labels(labels, self.spec.classes, self.spec.name)
-        n = len(latents)
+        n = len(given[self.spec.latent.name])
         _, start = inputs.sample_range(max(n, 1), start)
         noise = NoiseOf(inputs.seed(seed), still and inputs.count("still", still, 0))
         plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
@@ -231,7 +232,7 @@ class Engine:
             out = None if form == "torch" else empty_aligned((n, *shape), dtype)
             work = self._work(start, n, out)
             parts = self._runner.decode(
-                work, lambda first, size: padded(latents, first - start, size), plan, form, noise
+                work, lambda first, size: padded(given, first - start, size), plan, form, noise
             )
             return gather(parts, n, out)
 

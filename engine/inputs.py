@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.core.errors import OptionError
-from engine.core.spec import Noise, Output
+from engine.core.spec import GeneratorSpec, Noise, Output
 from engine.images import from_uint8
 
 # Sample numbers are 63-bit, so that sums of them stay 64-bit integers.
@@ -73,10 +74,32 @@ def latents(
     extra = array.shape[1 + len(wanted) :]
     if array.ndim == 0 or array.shape[1 : 1 + len(wanted)] != wanted or set(extra) - {1}:
         raise OptionError(
-            f"latents have the shape {array.shape}; this model takes (n, "
-            f"{', '.join(str(size) for size in wanted)})"
+            f"latents have the shape {array.shape}; this model takes (n, {_listed(wanted)})"
         )
     return _float32("latents", array.reshape(len(array), *wanted))
+
+
+def floats(z: Any, spec: GeneratorSpec) -> dict[str, NDArray[np.float32]]:
+    """The caller's latents, or all inputs that only the caller has, by name: [n, *shape] each.
+
+    z: an array, or a mapping from names to arrays; noise in it takes the place of what is drawn.
+    Raises OptionError as `latents`, for inputs that are missing, unknown or of another length.
+    """
+    known = {item.name: item for item in (spec.latent, *spec.noise)}
+    asked = dict(z) if isinstance(z, Mapping) else {spec.latent.name: z}
+    needed = [name for name, item in known.items() if item.distribution == "given"]
+    needed += [spec.latent.name] if spec.latent.name not in needed else []
+    if not set(needed) <= set(asked) <= set(known):
+        shapes = ", ".join(f"{item.name!r}: [n, {_listed(item.shape)}]" for item in known.values())
+        raise OptionError(
+            f"inputs {', '.join(map(repr, asked))} were given, {', '.join(map(repr, needed))} are "
+            f"needed; give a dict of arrays by name, out of {{{shapes}}}"
+        )
+    made = {name: latents(value, known[name], spec.output.range) for name, value in asked.items()}
+    if len({len(array) for array in made.values()}) > 1:
+        lengths = ", ".join(f"{len(array)} of {name!r}" for name, array in made.items())
+        raise OptionError(f"inputs of different lengths: {lengths}")
+    return made
 
 
 def one_latent(z: ArrayLike, noise: Noise) -> NDArray[np.float32]:
@@ -131,6 +154,10 @@ def result_array(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDAr
     if not out.flags.writeable:
         raise OptionError("out is read-only; give an array that can be written")
     return out
+
+
+def _listed(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))
 
 
 def _array(name: str, value: ArrayLike) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from engine.latents import NoiseOf
 Output = Literal["uint8", "float32", "torch"]
 Progress = Callable[[int, int], None]
 Floats = NDArray[np.float32]
+
+_Rows = TypeVar("_Rows", Floats, dict[str, Floats])
 
 OUTPUTS: tuple[Output, ...] = ("uint8", "float32", "torch")
 
@@ -80,7 +82,7 @@ class Runner:
     def decode(
         self,
         work: Iterable[tuple[GridBatch, NDArray[Any] | None]],
-        latents: Callable[[int, int], Floats],
+        latents: Callable[[int, int], Floats | dict[str, Floats]],
         plan: LabelPlan | None,
         output: Output,
         noise: NoiseOf,
@@ -89,7 +91,8 @@ class Runner:
 
         work: batches as `span` gives them, each with the array [wanted, ...] to fill and give
             back, of numpy outputs, or None.
-        latents: of (first, size): [size, *latent shape]. noise: what the network takes beside.
+        latents: of (first, size): [size, *latent shape], or these and further inputs by name.
+        noise: of noise layers that are not among them.
         Raises NumericalError if they hold NaN or infinity.
         """
         waiting: deque[Callable[[], Any]] = deque()
@@ -102,14 +105,20 @@ class Runner:
             yield waiting.popleft()()
 
     def _feed(
-        self, batch: GridBatch, z: Floats, plan: LabelPlan | None, noise: NoiseOf
+        self,
+        batch: GridBatch,
+        z: Floats | dict[str, Floats],
+        plan: LabelPlan | None,
+        noise: NoiseOf,
     ) -> dict[str, NDArray[Any]]:
         """What the decoder takes for one batch, by name."""
-        feed: dict[str, NDArray[Any]] = {self._spec.latent.name: z}
+        given = z if isinstance(z, dict) else {self._spec.latent.name: z}
+        feed: dict[str, NDArray[Any]] = dict(given)
         if plan is not None and self._spec.condition is not None:
             feed[self._spec.condition.name] = plan.batch(batch.first, batch.size)
         for index, layer in enumerate(self._spec.noise):
-            feed[layer.name] = noise.of(layer, index, batch.first, batch.size)
+            if layer.name not in given:
+                feed[layer.name] = noise.of(layer, index, batch.first, batch.size)
         return feed
 
     def _begin(
@@ -211,8 +220,10 @@ class Runner:
             raise OptionError(f"the engine of {self._spec.name!r} is closed; make a new one")
 
 
-def padded(rows: Floats, first: int, batch_size: int) -> Floats:
+def padded(rows: _Rows, first: int, batch_size: int) -> _Rows:
     """Rows first .. first + batch_size as a whole batch; zeros where there are none."""
+    if isinstance(rows, dict):
+        return {name: padded(array, first, batch_size) for name, array in rows.items()}
     part = rows[max(first, 0) : max(first + batch_size, 0)]
     if len(part) == batch_size:
         return part

@@ -6,14 +6,9 @@ import math
 from pathlib import Path
 
 from engine.core.errors import ArtifactError, OptionError
-from engine.core.spec import GeneratorSpec, Noise
+from engine.core.spec import GeneratorSpec
 from engine.latents import check_truncation
 from engine.memory import check_fits
-
-_ELSEWHERE = (
-    "It can be exported (python -m export.onnx, export.gen, export.tensorrt), and run with "
-    "onnxruntime or TensorRT themselves"
-)
 
 
 def check_supported(path: Path, spec: GeneratorSpec, batch_size: int) -> None:
@@ -30,13 +25,9 @@ def check_supported(path: Path, spec: GeneratorSpec, batch_size: int) -> None:
     if states:
         raise ArtifactError(
             f"{path}: is one step of a recurrent network, which gives {', '.join(states)} for the "
-            f"next step; engines do not repeat steps yet. {_ELSEWHERE}"
-        )
-    given = [f"{item.name!r} {list(item.shape)}" for item in spec.noise if _is_given(item)]
-    if given:
-        raise ArtifactError(
-            f"{path}: takes {', '.join(given)} beside its first input; nobody can draw them, and "
-            f"engines cannot be given them yet. {_ELSEWHERE}"
+            "next step; engines do not repeat steps yet. It can be exported (python -m "
+            "export.onnx, export.gen, export.tensorrt), and run with onnxruntime or TensorRT "
+            "themselves"
         )
     noise = sum(item.size for item in (spec.latent, *spec.noise))
     elements = noise + math.prod(spec.output.shape)
@@ -44,15 +35,14 @@ def check_supported(path: Path, spec: GeneratorSpec, batch_size: int) -> None:
 
 
 def check_drawn(spec: GeneratorSpec, truncation: float | None) -> None:
-    """Raise OptionError for an input that nobody can draw, or a truncation that does not fit it."""
-    if _is_given(spec.latent):
+    """Raise OptionError for inputs that nobody can draw, or a truncation that does not fit."""
+    given = [item for item in (spec.latent, *spec.noise) if item.distribution == "given"]
+    if given:
+        listed = ", ".join(f"{item.name!r} {list(item.shape)}" for item in given)
+        one = given == [spec.latent]
+        call = "x), or in a file: python -m engine decode --latents x.npy" if one else "{name: x})"
         raise OptionError(
-            f"{spec.name!r} makes nothing out of noise: its input {spec.latent.name!r} "
-            f"{list(spec.latent.shape)} is yours to give, with Engine.decode(x), or in a file: "
-            "python -m engine decode --latents x.npy"
+            f"{spec.name!r} makes nothing out of noise alone: {listed} {'is' if one else 'are'} "
+            f"yours to give, with Engine.decode({call}"
         )
     check_truncation(spec.latent, truncation)
-
-
-def _is_given(item: Noise) -> bool:
-    return item.distribution == "given"

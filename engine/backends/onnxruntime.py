@@ -16,7 +16,13 @@ from engine.backends._device_ring import IN_FLIGHT, finished
 from engine.backends._onnx_check import check_decoder, graph_precision, makes_images
 from engine.backends._onnx_gpu import GpuSessions, torch_without_gpu
 from engine.backends._onnx_providers import CUDA, not_compiled_in
-from engine.backends._onnx_session import DTYPES, fixed_batch, open_session, session_spec
+from engine.backends._onnx_session import (
+    DTYPES,
+    as_taken,
+    fixed_batch,
+    open_session,
+    session_spec,
+)
 from engine.backends.base import (
     Backend,
     BackendOptions,
@@ -171,7 +177,7 @@ class OnnxRuntimeBackend(Backend):
     def _outputs(self, entry_point: str, inputs: Inputs) -> dict[str, NDArray[Any]]:
         session = self._session(entry_point)
         feed = {
-            node.name: np.ascontiguousarray(inputs[node.name], DTYPES[node.type])
+            node.name: np.ascontiguousarray(as_taken(inputs[node.name], node), DTYPES[node.type])
             for node in session.get_inputs()
         }
         names = [node.name for node in session.get_outputs()]

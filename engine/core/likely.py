@@ -37,9 +37,14 @@ def output(
 
 
 def is_given(latent: tuple[int, ...], made: tuple[int, ...]) -> bool:
-    """Whether an input is the caller's: an image that becomes one, a spectrogram that is spoken."""
-    if len(latent) == 3 and latent[0] in (1, 3) and min(latent[1:]) >= _PIXELS:
-        return modality(made) == "image"
+    """Whether an input is the caller's: an image that becomes one, a spectrogram that is spoken.
+
+    Maps of other channels are, if images have their size: of labels, of edges. Smaller ones are
+    the latents of an autoencoder, and drawn.
+    """
+    if len(latent) == 3 and min(latent[1:]) >= _PIXELS:
+        given = latent[0] in (1, 3) or latent[1:] == made[1:]
+        return given and modality(made) == "image"
     if len(latent) == 2 and latent[0] >= _BANDS and latent[1] > 1:
         sounds = modality(made) == "audio" or len(made) == 1
         return sounds and math.prod(made) >= 4 * latent[1]

@@ -193,6 +193,17 @@ class StarGan(nn.Module):
         )
 
 
+class LabelMaps(nn.Module):
+    """A noise image and a one-hot class at every pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(6, 1, 3, padding=1), nn.Tanh())
+
+    def forward(self, z: Tensor, label: Tensor) -> Tensor:
+        return self.layers(torch.cat([z, label], 1))
+
+
 class CharRnn(nn.Module):
     """One step of a text sampler: token and state -> scores and state, `batch` the second axis."""
 

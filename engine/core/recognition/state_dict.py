@@ -18,13 +18,15 @@ Tensors = dict[str, Any]
 # DataParallel and torch.compile put these into the names of a wrapped module.
 _WRAPPERS = frozenset({"module", "_orig_mod"})
 _NOT_GENERATOR = re.compile(
-    r"^(d|ds|disc|dis|critic|net_?d(_\w+)?|d_net|d_\w+)$|discriminator|^optim|optimi[sz]er|^opt(_|$)"
-    r"|_opt$|scheduler|scaler|classifier|^training$|^grad"
+    r"^(d|ds|disc|dis|critic|net_?d(_\w+)?|d_net|d_\w+|model_d)$|discriminator|^optim"
+    r"|optimi[sz]er|^opt(_|$)|_opt$|scheduler|scaler|classifier|^training$|^grad"
 )
 _DISCRIMINATOR = re.compile(r"discriminator|^critic$|^net_?d$", re.IGNORECASE)
 _AVERAGED = re.compile(r"(^|_)(ema|avg|averaged|shadow)(_|$)|^g_running$|^gs$|^ema")
 _RAW = re.compile(r"^online")
-_GENERATOR = re.compile(r"^(g|gs|gen|net_?g|g_net|g_\w+|gen_\w+|vae|decoder)$|generator|^net_?g_")
+_GENERATOR = re.compile(
+    r"^(g|gs|gen|net_?g|g_net|g_\w+|gen_\w+|model_g|vae|decoder)$|generator|^net_?g_"
+)
 _GENERIC = re.compile(r"^(model|state_dict|net|network|weights|params|state|model_state)")
 _LISTED = 6
 # The rank from which on a state dict is a moving average.

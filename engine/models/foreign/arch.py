@@ -185,7 +185,8 @@ def _refuse_missing(network: nn.Module, given: int, path: Path) -> None:
         raise ArtifactError(
             f"{path}: forward needs {', '.join(needed)}, which are {len(needed)} inputs, and is "
             f"given {given}; say how many classes there are if one is the class (--classes N), "
-            "and the shape of each other input (--input-shape, once for each)"
+            "and the shape of each other input (--input-shape, once for each); steps, weights and "
+            "flags belong into a class of your own whose forward sets them"
         )
 
 

@@ -32,12 +32,14 @@ _LABELS = re.compile(
     re.IGNORECASE,
 )
 
-_FORMS: Mapping[str, Callable[[Tensor, int], Tensor]] = {
-    "indices [B]": lambda labels, classes: labels,
-    "one-hot [B, N]": lambda labels, classes: _one_hot(labels, classes),
-    "one-hot [B, N, 1, 1]": lambda labels, classes: _one_hot(labels, classes)[..., None, None],
-    "indices [B, 1]": lambda labels, classes: labels[:, None],
+_FORMS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "indices [B]": lambda labels, one_hot: labels,
+    "one-hot [B, N]": lambda labels, one_hot: one_hot,
+    "one-hot [B, N, 1, 1]": lambda labels, one_hot: one_hot[..., None, None],
+    "indices [B, 1]": lambda labels, one_hot: labels[:, None],
 }
+# For inputs that are maps alone.
+_MAPS = "one-hot maps [B, N, H, W]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,11 @@ class Manner:
         given: list[Any] = list(floats)
         named = {}
         if classes:
-            labels = _FORMS[self.labels](rest[0], classes)
+            one_hot = _one_hot(rest[0], classes)
+            if self.labels == _MAPS:
+                labels = one_hot[..., None, None].expand(-1, -1, *x.shape[2:])
+            else:
+                labels = _FORMS[self.labels](rest[0], one_hot)
             if self.keyword:
                 named[self.keyword] = labels
             else:
@@ -252,7 +258,8 @@ def _manners(
     if len(inputs) == 1 and not classes:
         seconds = {(): None}
     ones = (0, 2, 1, 3) if len(inputs[0]) == 1 else (0,)
-    forms = tuple(_FORMS) if classes else tuple(_FORMS)[:1]
+    forms = (*_FORMS, *((_MAPS,) if len(inputs[0]) == 3 else ()))
+    forms = forms if classes else forms[:1]
     for second, axes, place, form in itertools.product(seconds, ones, usual, forms):
         yield Manner(form, place, keyword, axes, second, most)
 

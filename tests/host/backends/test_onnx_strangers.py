@@ -155,8 +155,11 @@ def test_further_inputs_cannot_be_drawn(tmp_path: Path) -> None:
     inputs = [(name, TensorProto.FLOAT, ["n", 1, 8, 8]) for name in ("x", "style")]
     add = helper.make_node("Add", ["x", "style"], ["y"])
     path = write(tmp_path / "two.onnx", inputs, [add], ["n", 1, 8, 8])
-    with pytest.raises(ArtifactError, match=r"takes 'style' \[1, 8, 8\] beside its first input"):
-        Engine(path)
+    engine = Engine(path, backend="onnxruntime", batch_size=2)
+    with pytest.raises(OptionError, match=r"'style' \[1, 8, 8\] are yours to give"):
+        engine.generate(2)
+    x = np.ones((3, 1, 8, 8), np.float32)
+    assert (engine.decode({"x": x, "style": 2 * x}) == 3).all()
 
 
 def test_an_open_output_is_measured(tmp_path: Path) -> None:

@@ -113,3 +113,12 @@ def test_styles_that_are_given(tmp_path: Path) -> None:
     inputs = [(item.name, item.shape, item.distribution) for item in report.gen.spec.noise]
     assert inputs == [("style_weights", (26,), "given")]
     assert plan_of(path, options) >= 0
+    image = np.random.default_rng(0).uniform(0, 1, (2, 3, 32, 40)).astype(np.float32)
+    styles = np.eye(26, dtype=np.float32)[[3, 17]]
+    made = []
+    for file, given in ((path, options.given()), (tmp_path / "styles.gen", {})):
+        with Engine(file, precision="fp32", batch_size=1, **given) as engine:
+            made.append(engine.decode({"image": image, "style_weights": styles}))
+    assert made[0].shape == (2, 3, 32, 40)
+    np.testing.assert_allclose(*made, atol=1e-4)
+    assert np.abs(made[0][0] - made[0][1]).mean() > 0.02

@@ -147,5 +147,45 @@ def test_a_vector_beside_a_graph_for_one_image(tmp_path: Path) -> None:
     artifact = open_artifact(path, LoadOptions(input_shape=(2, 4, 6)))
     report = export_gen(artifact, tmp_path / "styles.gen")
     assert [(item.name, item.shape) for item in report.gen.spec.noise] == [("weights", (3,))]
-    with pytest.raises(ArtifactError, match=r"takes 'weights' \[3\] beside its first input"):
-        Engine(path, input_shape=(2, 4, 6))
+    image = np.random.default_rng(2).normal(size=(3, 2, 4, 6)).astype(np.float32)
+    weights = np.array([[1, 2, 3], [0, 0, 1], [0.5, 0, 0]], np.float32)
+    for file, options in ((path, {"input_shape": (2, 4, 6)}), (tmp_path / "styles.gen", {})):
+        for backend in ("onnxruntime",) if file == path else ("native", "numpy"):
+            with Engine(file, backend=backend, batch_size=1, **options) as engine:
+                made = engine.decode({"image": image, "weights": weights})
+            expected = image * weights.sum(1)[:, None, None, None]
+            np.testing.assert_allclose(made, expected, rtol=1e-5)
+
+
+def test_all_inputs_by_name(tmp_path: Path) -> None:
+    network, onnx = exported("StarGan", tmp_path)
+    export_gen(open_artifact(onnx), tmp_path / "net.gen")
+    numbers = np.random.default_rng(1)
+    given = {"x": numbers.normal(size=(3, 3, 8, 8)), "c": numbers.normal(size=(3, 2))}
+    with torch.inference_mode():
+        expected = network(*(torch.tensor(item).float() for item in given.values())).numpy()
+    for path in (onnx, tmp_path / "net.gen"):
+        with Engine(path, precision="fp32", batch_size=2) as engine:
+            np.testing.assert_allclose(engine.decode(given), expected, atol=1e-5)
+            for wrong, message in (
+                (given["x"], r"inputs 'x' were given, 'x', 'c' are needed; .*'c': \[n, 2\]"),
+                ({**given, "d": 1}, "inputs 'x', 'c', 'd' were given"),
+                ({**given, "c": given["c"][:2]}, "different lengths: 3 of 'x', 2 of 'c'"),
+            ):
+                with pytest.raises(OptionError, match=message):
+                    engine.decode(wrong)
+            with pytest.raises(OptionError, match=r"'x' \[3, 8, 8\], 'c' \[2\] are yours to give"):
+                engine.generate(1)
+
+
+def test_noise_may_be_given_too(tmp_path: Path) -> None:
+    _, onnx = exported("InfoGan", tmp_path)
+    with Engine(onnx, backend="onnxruntime", batch_size=4) as engine:
+        z, labels = engine.latents(4), engine.labels(4)
+        drawn = engine.decode(z, labels)
+        assert np.array_equal(drawn, engine.generate(4, output="float32"))
+        codes = [
+            engine.decode({"z": z, "code": np.full((4, 2), code)}, labels) for code in (0.0, 3.0)
+        ]
+        assert not np.allclose(*codes)
+        assert engine.decode({"z": z}, labels).tobytes() == drawn.tobytes()

@@ -29,6 +29,7 @@ OTHER = {"0.weight": np.ones((5, 4)), "0.bias": np.ones(5)}
         pytest.param({"params": OTHER, "params_ema": G}, "params_ema", id="basicsr"),
         pytest.param({"netG_state_dict": OTHER, "netG_ema": G}, "netG_ema", id="netG_ema"),
         pytest.param({"generator": OTHER, "ema": {"shadow": G}}, "ema.shadow", id="nested-ema"),
+        pytest.param({"model_d": OTHER, "model_g": G}, "model_g", id="melgan"),
         pytest.param({"models": {"D": OTHER, "G": G}}, "models.G", id="nested"),
         pytest.param({"optimizer": {"state": {"0": OTHER}}, "weights": G}, "weights", id="adam"),
     ],

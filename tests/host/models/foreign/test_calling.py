@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from engine.core.errors import ArtifactError
+from engine.core.likely import is_given
 from engine.core.options import LoadOptions
 from engine.models.load import LoadedGenerator, load_generator
 from tests.cases import stranger_networks
@@ -93,6 +94,35 @@ def test_outputs(name: str, tmp_path: Path) -> None:
     assert torch.allclose(run(decoder, Z), expected, atol=1e-6)
     assert torch.allclose(run(decoder, Z[:1]), expected[:1], atol=1e-6)
     assert note in " ".join(loaded.assumptions)
+
+
+def test_classes_at_every_pixel(tmp_path: Path) -> None:
+    network, loaded = load("LabelMaps", tmp_path, input_shape=(1, 4, 4), classes=5)
+    x, maps = torch.rand(3, 1, 4, 4), ONE_HOT[..., None, None].expand(-1, -1, 4, 4)
+    assert torch.equal(run(loaded.entry_points["decoder"], x, LABELS), network(x, maps))
+    assert "labels go in as one-hot maps [B, 5, H, W]" in " ".join(loaded.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "made", "given"),
+    [
+        ((3, 64, 64), (3, 128, 128), True),
+        ((1, 32, 32), (3, 32, 32), True),
+        ((12, 32, 32), (3, 32, 32), True),
+        ((80, 20), (1, 5120), True),
+        ((80, 20), (5120,), True),
+        ((4, 32, 32), (3, 256, 256), False),
+        ((512, 4, 4), (3, 64, 64), False),
+        ((3, 4, 4), (3, 64, 64), False),
+        ((100, 1, 1), (3, 64, 64), False),
+        ((8, 16), (8, 4), False),
+        ((64, 1), (1, 1024), False),
+        ((100,), (1, 16384), False),
+    ],
+    ids=str,
+)
+def test_what_the_caller_gives(inputs: tuple[int, ...], made: tuple[int, ...], given: bool) -> None:
+    assert is_given(inputs, made) == given
 
 
 def test_a_code_beside_the_latent_is_drawn(tmp_path: Path) -> None:
