@@ -114,6 +114,9 @@ def is_tensor(value: Any) -> bool:
 
 
 def _state_dicts(values: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tensors]]:
+    if isinstance(values, (list, tuple)):
+        # As saved by torch.save((state_dict, epoch), path); lists of tensors are something else.
+        values = {str(index): item for index, item in enumerate(values) if not is_tensor(item)}
     if not isinstance(values, Mapping):
         return
     tensors = {str(key): value for key, value in values.items() if is_tensor(value)}

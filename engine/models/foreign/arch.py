@@ -44,7 +44,11 @@ def load_with_arch(values: Any, path: Path, options: LoadOptions) -> LoadedGener
         found = find_state_dict(values, options.state_key)
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from error
-    load_weights(module, _fitting(module, found.tensors), path)
+    try:
+        load_weights(module, _fitting(module, found.tensors), path)
+    except ArtifactError as error:
+        # Where the weights were found may be what is wrong.
+        raise ArtifactError("; ".join((str(error), *found.notes))) from error
     if isinstance(module, GeneratorModule):
         return _describe_own(module, path, options, found.notes)
     parts, notes = split(module)

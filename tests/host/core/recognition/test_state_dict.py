@@ -30,11 +30,13 @@ OTHER = {"0.weight": np.ones((5, 4)), "0.bias": np.ones(5)}
         pytest.param({"netG_state_dict": OTHER, "netG_ema": G}, "netG_ema", id="netG_ema"),
         pytest.param({"generator": OTHER, "ema": {"shadow": G}}, "ema.shadow", id="nested-ema"),
         pytest.param({"model_d": OTHER, "model_g": G}, "model_g", id="melgan"),
+        pytest.param((G, 12), "0", id="tuple"),
+        pytest.param({"models": [{"D": OTHER}, {"G": G}]}, "models.1.G", id="list"),
         pytest.param({"models": {"D": OTHER, "G": G}}, "models.G", id="nested"),
         pytest.param({"optimizer": {"state": {"0": OTHER}}, "weights": G}, "weights", id="adam"),
     ],
 )
-def test_takes_the_generator(values: dict[str, Any], path: str) -> None:
+def test_takes_the_generator(values: Any, path: str) -> None:
     found = find_state_dict(values)
     assert found.path == path
     assert found.tensors is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,18 @@ def test_a_step_of_a_recurrent_network(kind: str, tmp_path: Path) -> None:
     assert torch.allclose(made[0], scores, atol=1e-6)
     for ours, other in zip(made[1:], hidden if kind == "lstm" else [hidden], strict=True):
         assert torch.allclose(ours, other.transpose(0, 1), atol=1e-6)
+
+
+def test_weights_of_another_network_tell_where_they_were_found(tmp_path: Path) -> None:
+    network, path = stranger_networks.saved("Indices", tmp_path)
+    other = torch.nn.Linear(3, 3)
+    torch.save({"first": other.state_dict(), "second": network.state_dict()}, path)
+    options = LoadOptions(arch=f"{stranger_networks.FILE}:Indices", classes=5)
+    message = "do not fit the network.*'first' was taken, 'second' would do as well .--state-key"
+    with pytest.raises(ArtifactError, match=message):
+        load_generator(path, options)
+    options = dataclasses.replace(options, state_key="second")
+    assert load_generator(path, options).spec.latent.shape == (6,)
 
 
 @pytest.mark.parametrize(
