@@ -23,6 +23,7 @@ from engine.models.loaded import LoadedGenerator
 from engine.models.onnx_file import ARCH_KEY, ENTRY_POINT_KEY
 from engine.models.registry import names
 from export.choices import DEFAULT_OPSET, OPSETS
+from export.per_sample import PerSample
 from export.quiet import quiet
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def to_onnx(
     inputs = example_inputs(spec, entry_point, _TRACED_BATCH)
     batch = torch.export.Dim(_BATCH)
     try:
-        with quiet(), torch.no_grad():
+        with quiet(), torch.no_grad(), PerSample():
             program = torch.onnx.export(
                 module,
                 inputs,

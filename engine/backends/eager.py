@@ -96,9 +96,11 @@ def prepare(module: torch.nn.Module, device: str, dtype: torch.dtype) -> torch.n
     import torch
 
     module = module.eval().to(device=device, dtype=dtype)
-    # Channels last is what oneDNN's and cuDNN's transposed convolutions are fastest in.
-    if any(parameter.dim() == 4 for parameter in module.parameters()):
-        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Channels last is what oneDNN's and cuDNN's transposed convolutions are fastest in. Other
+    # tensors of a stranger may be viewed in other shapes, or have more axes than it is for.
+    for part in module.modules():
+        if isinstance(part, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module
 
 

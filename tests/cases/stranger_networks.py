@@ -163,6 +163,34 @@ class Styled(nn.Module):
         return (images, w) if latents else (images, None)
 
 
+class Modulated(nn.Module):
+    """StyleGAN 2 as rosinality writes it: styles in a list, kernels for each sample as groups."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.constant = nn.Parameter(torch.randn(1, 4, 3, 3))
+        self.up = nn.Parameter(torch.randn(1, 5, 4, 3, 3))
+        self.plain = nn.Parameter(torch.randn(1, 3, 5, 3, 3))
+        self.styles = nn.ModuleList([nn.Linear(6, 4), nn.Linear(6, 5)])
+
+    def kernels(self, index: int, weight: Tensor, z: Tensor) -> Tensor:
+        """[B, O, C, k, k], demodulated."""
+        made = weight * self.styles[index](z)[:, None, :, None, None]
+        return made * torch.rsqrt(made.pow(2).sum([2, 3, 4], keepdim=True) + 1e-8)
+
+    def forward(self, styles: list[Tensor], noise: Tensor | None = None) -> Any:
+        assert isinstance(styles, list)
+        z = styles[0]
+        batch = z.shape[0]
+        x = self.constant.repeat(batch, 1, 1, 1).view(1, batch * 4, 3, 3)
+        kernels = self.kernels(0, self.up, z).transpose(1, 2).reshape(batch * 4, 5, 3, 3)
+        x = functional.conv_transpose2d(x, kernels, padding=0, stride=2, groups=batch)
+        x = functional.leaky_relu(x, 0.2)
+        kernels = self.kernels(1, self.plain, z).view(batch * 3, 5, 3, 3)
+        x = functional.conv2d(x, kernels, padding=1, groups=batch)
+        return x.view(batch, 3, 7, 7), None
+
+
 class Upscaler(nn.Module):
     """Super-resolution by two with PixelShuffle."""
 

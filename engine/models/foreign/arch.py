@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import importlib.util
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,10 @@ def make(arch: str, arguments: Mapping[str, Any]) -> nn.Module:
             raise OptionError(f"arch={arch!r}: {source} has no {part!r}")
         factory = getattr(factory, part)
     try:
-        module = factory(**arguments)
+        with warnings.catch_warnings():
+            # Of what is deprecated in code that its user may not have written.
+            warnings.simplefilter("ignore")
+            module = factory(**arguments)
     # Anything can go wrong in a stranger's code, which may call sys.exit too.
     except (Exception, SystemExit) as error:
         raise OptionError(
@@ -154,7 +158,7 @@ def _encoder(
     classes: int,
 ) -> nn.Module | None:
     """The encoder, with labels as its decoder takes them, if it turns samples into latents."""
-    manner = dataclasses.replace(calling.manner, ones=0, most=0)
+    manner = dataclasses.replace(calling.manner, ones=0, listed=False, most=0)
     if classes and manner != Manner():
         posterior = (Made(0, 0, shapes[0]), Made(1, 0, shapes[0]))
         encoder = Called(encoder, manner, classes, posterior)

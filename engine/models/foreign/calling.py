@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,7 +48,7 @@ class Manner:
     """One way to call a network.
 
     labels: their form; place: their position among the arguments; keyword: their name instead.
-    ones: axes of size 1 behind those of the latent.
+    ones: axes of size 1 behind those of the latent; listed: whether it comes in a list.
     second: which of the float inputs have their batch as the second axis.
     most: number of arguments, of which the last takes all that remain as a tuple; 0 for no limit.
     """
@@ -56,6 +57,7 @@ class Manner:
     place: int = 1
     keyword: str = ""
     ones: int = 0
+    listed: bool = False
     second: tuple[int, ...] = ()
     most: int = 0
 
@@ -67,7 +69,7 @@ class Manner:
         floats[0] = x.reshape(*x.shape, *(1,) * self.ones)
         for index in self.second:
             floats[index] = floats[index].transpose(0, 1).contiguous()
-        given: list[Any] = list(floats)
+        given: list[Any] = [[floats[0]] if self.listed else floats[0], *floats[1:]]
         named = {}
         if classes:
             one_hot = _one_hot(rest[0], classes)
@@ -168,6 +170,8 @@ class Calling:
             found.append("labels come before the latent")
         if manner.ones:
             found.append(f"the latent goes in with {manner.ones} more axes of size 1")
+        if manner.listed:
+            found.append("the latent goes in as a list of one")
         if manner.second:
             names = ", ".join(self.names[index] for index in manner.second)
             found.append(f"here {names} have their batch first, in forward it is the second axis")
@@ -188,7 +192,8 @@ def settle(network: nn.Module, inputs: Sequence[Shape], classes: int) -> Calling
     probes = [probe(latent, classes, batch, noise=more) for batch in _BATCHES]
     for manner in _manners(parameters, inputs, classes):
         try:
-            with torch.inference_mode():
+            with warnings.catch_warnings(), torch.inference_mode():
+                warnings.simplefilter("ignore")
                 one, several = (_run(network, manner, given, classes) for given in probes)
         # A stranger's code says in many ways that it was called wrongly.
         except Exception:
@@ -260,8 +265,11 @@ def _manners(
     ones = (0, 2, 1, 3) if len(inputs[0]) == 1 else (0,)
     forms = (*_FORMS, *((_MAPS,) if len(inputs[0]) == 3 else ()))
     forms = forms if classes else forms[:1]
-    for second, axes, place, form in itertools.product(seconds, ones, usual, forms):
-        yield Manner(form, place, keyword, axes, second, most)
+    listings = (False, True)
+    for listed, second, axes, place, form in itertools.product(
+        listings, seconds, ones, usual, forms
+    ):
+        yield Manner(form, place, keyword, axes, listed, second, most)
 
 
 def _made(index: int, one: Tensor, several: Tensor) -> Made | None:

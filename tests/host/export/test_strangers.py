@@ -27,6 +27,7 @@ CASES: dict[str, dict[str, Any]] = {
     "TwoBranches": {"classes": 5},
     "InfoGan": {"input_shape": ((6,), (2,)), "classes": 5},
     "Squeezing": {},
+    "Modulated": {"input_shape": (6,)},
     "Upscaler": {"input_shape": (3, 8, 10)},
     "StarGan": {"input_shape": ((3, 8, 8), (2,))},
     "CharRnn": {"input_shape": ((2, 4), (2, 4)), "classes": 7},
@@ -55,6 +56,16 @@ def test_programs_of_torch_export(name: str, tmp_path: Path) -> None:
     assert export_program(load_generator(path, options), tmp_path / "net.pt2").error < 1e-5
     loaded = load_generator(tmp_path / "net.pt2")
     assert loaded.spec.output.shape == load_generator(path, options).spec.output.shape
+
+
+def test_the_eager_engine_leaves_tensors_of_other_ranks_alone(tmp_path: Path) -> None:
+    network, path = stranger_networks.saved("Modulated", tmp_path)
+    arch = f"{stranger_networks.FILE}:Modulated"
+    with Engine(path, backend="eager", arch=arch, input_shape=(6,), batch_size=2) as engine:
+        z = engine.latents(3)
+        with torch.inference_mode():
+            expected = network([torch.from_numpy(z)])[0].numpy()
+        np.testing.assert_allclose(engine.decode(z), expected, atol=1e-5)
 
 
 def test_a_step_in_onnxruntime_itself(tmp_path: Path) -> None:

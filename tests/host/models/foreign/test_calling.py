@@ -76,6 +76,7 @@ WITHOUT_LABELS: dict[str, tuple[Call, tuple[int, ...], str]] = {
     "WholeVae": (lambda net: net.decoder(Z), (1, 4, 4), "its part 'decoder' is what makes samples"),
     "Squeezing": (lambda net: net(Z), (3, 3, 3), "the batch of what it gives is put first"),
     "Styled": (lambda net: net(Z)[0], (3, 4, 4), ""),
+    "Modulated": (lambda net: net([Z])[0], (3, 7, 7), "the latent goes in as a list of one"),
     "Sentences": (
         lambda net: net.decode(Z).T.float(),
         (3,),
