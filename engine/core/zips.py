@@ -44,8 +44,12 @@ def open_zip(
             yield archive, members
     except FileNotFoundError as error:
         raise ArtifactError(f"{path}: no such file") from error
-    except (ArtifactError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except ArtifactError as error:
         raise ArtifactError(f"{path}: {str(error)[:200]}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise ArtifactError(
+            f"{path}: not an archive, damaged, or cut short: {str(error)[:200]}"
+        ) from error
     except MemoryError as error:
         raise ArtifactError(f"{path}: what it holds does not fit into memory") from error
     # What zipfile and struct raise for damaged fields: a version, a flag, a name in no encoding.
