@@ -92,7 +92,7 @@ check: .venv/.dev check-native
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m benchmarks.report benchmarks/results/*.json --check README.md
-	$(BIN)/python -m benchmarks.formats --read benchmarks/formats.json --check README.md
+	$(BIN)/python -m benchmarks.formats --read benchmarks/formats/results.json --check README.md
 
 # Says what the strict build of the library objects to; silent where the install has built it.
 check-native: .venv/.dev

@@ -168,7 +168,7 @@ def _runs(
     from export.finished import check_finished
 
     try:
-        check_finished(path, reference, loaded.spec, entry_point, lowered, images=images)
+        check_finished(path, reference, loaded, entry_point, lowered, images=images)
     except ArtifactError as error:
         if lowered is None:
             raise

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import nn
 
 from engine.backends._onnx_session import open_session
 from engine.core.budget import Cost, steps
 from engine.core.errors import ArtifactError, ExportError
-from engine.core.spec import GeneratorSpec
 from engine.models.infer import first_line
 from export import graph, parity
+from export.probes import probe_inputs
 
 if TYPE_CHECKING:
+    from engine.models.loaded import LoadedGenerator
     from export.precision import Lowered
 
 _BATCH = 5
@@ -31,7 +33,7 @@ _INDISTINCT_DB = 90.0
 def check_finished(
     path: Path,
     reference: nn.Module,
-    spec: GeneratorSpec,
+    loaded: LoadedGenerator,
     entry_point: str,
     lowered: Lowered | None,
     *,
@@ -41,9 +43,10 @@ def check_finished(
 
     Raises ArtifactError if it does not run the file on this machine.
     """
-    inputs = graph.example_inputs(spec, entry_point, _BATCH)
-    names = graph.input_names(spec, entry_point)
-    feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+    spec = loaded.spec
+    typical, _ = probe_inputs(loaded, entry_point)
+    feed = {name: typical[name][:_BATCH] for name in graph.input_names(spec, entry_point)}
+    inputs = tuple(torch.from_numpy(array) for array in feed.values())
     session = open_session(path)
     outputs = graph.output_names(spec, entry_point)
     try:

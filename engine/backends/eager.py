@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from engine.backends.base import (
+    ENCODER_INPUT,
     Backend,
     BackendOptions,
     Batch,
@@ -73,14 +74,25 @@ class EagerBackend(Backend):
         """One batch; outputs are float32 torch tensors on the device."""
         import torch
 
-        tensors = [self._to_device(torch.from_numpy(array)) for array in inputs.values()]
+        arrays = [inputs[name] for name in self._order(entry_point)]
+        tensors = [self._to_device(torch.from_numpy(array)) for array in arrays]
         # TF32 in cuDNN is on by default and would cost the agreement in fp32.
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             result = self._modules[entry_point](*tensors)
         if entry_point == "encoder":
             mean, logvar = result
             return Batch({"mean": mean.float(), "logvar": logvar.float()})
-        return Batch({self.spec.output.name: result.float()})
+        made = result if isinstance(result, (tuple, list)) else (result,)
+        names = (self.spec.output.name, *(item.name for item in self.spec.further))
+        return Batch({name: value.float() for name, value in zip(names, made, strict=True)})
+
+    def _order(self, entry_point: str) -> list[str]:
+        """Names of the inputs in the order in which modules take them."""
+        spec = self.spec
+        first = spec.latent.name if entry_point == "decoder" else ENCODER_INPUT
+        condition = [] if spec.condition is None else [spec.condition.name]
+        noise = [item.name for item in spec.noise] if entry_point == "decoder" else []
+        return [first, *condition, *noise]
 
     def close(self) -> None:
         """Drop the modules."""
