@@ -62,8 +62,9 @@ def section(found: Formats) -> str:
     return "\n\n".join(
         (
             f"{words.machine(found.machine)}; {words.versions(found.machine)}. {found.samples} "
-            "samples of seed 0 against PyTorch in float32 (an ONNX file of others: against "
-            "onnxruntime): the largest error over the width of the output range, of decoder and "
+            "samples of seed 0 (or of dcgan-emoji, where images are given) against PyTorch in "
+            "float32 (an ONNX file of others: against onnxruntime): the largest error over the "
+            "width of the output range, of decoder and "
             "encoder; from 1e-4 on PSNR of the uint8 images, mean / worst sample. What is built, "
             f"and not run here, is for these GPUs: {built}. {sources}.",
             table(["", *models], rows),
