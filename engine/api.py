@@ -26,10 +26,11 @@ from engine.core.version import __version__
 from engine.explaining import explained
 from engine.grid import GridBatch, batches
 from engine.labels import LabelPlan, Labels, plan_labels, require_labels
-from engine.latents import Kind, NoiseOf, draw, interpolate
+from engine.latents import Kind, NoiseOf, draw
 from engine.memory import check_fits, shortage
 from engine.runner import Output, Progress, Runner, choose_output, gather, padded, sample_array
 from engine.supported import check_drawn, check_supported
+from engine.walking import sample_number, way
 
 if TYPE_CHECKING:
     from engine.sinks.manifest import Manifest
@@ -90,25 +91,27 @@ class Engine:
         self.options = LoadOptions(
             arch, arch_args or {}, state_key, classes, input_shape, output_range
         )
-        self._cleanup = ExitStack()
         self._asked = options = BackendOptions(device, precision, batch_size, threads, tune)
-        as_onnx = partial(checkpoint_as_onnx, cleanup=self._cleanup)
-        with shortage(batch_size, f"while {str(artifact)!r} was opened"):
-            file = open_artifact(zoo.resolve(artifact), self.options)
-            opened = backends.open_best(file, backend, options, as_onnx, self._cleanup)
-        self.artifact: Artifact = opened.artifact
-        # What the backend reads: of a bundle the part, written out until the engine is closed.
-        self.file: Artifact = opened.file
-        self._backend, self._opened = opened.backend, opened
-        self._untuned = tune is True and not self._backend.capabilities.tunes
-        self._runner = Runner(self._backend)
-        self._cleanup.callback(self._runner.close)
-        self.spec: GeneratorSpec = self._backend.spec
-        self.backend: str = self._backend.name
-        self.device: str = self._backend.device
-        self.precision: str = self._backend.precision
-        self.batch_size: int = self._backend.batch_size
-        check_supported(self.artifact.location, self.spec, self.batch_size)
+        # What was opened and written out so far is given back if the rest fails.
+        with ExitStack() as cleanup:
+            as_onnx = partial(checkpoint_as_onnx, cleanup=cleanup)
+            with shortage(batch_size, f"while {str(artifact)!r} was opened"):
+                file = open_artifact(zoo.resolve(artifact), self.options)
+                opened = backends.open_best(file, backend, options, as_onnx, cleanup)
+            self.artifact: Artifact = opened.artifact
+            # What the backend reads: of a bundle the part, written out until the engine is closed.
+            self.file: Artifact = opened.file
+            self._backend, self._opened = opened.backend, opened
+            self._untuned = tune is True and not self._backend.capabilities.tunes
+            self._runner = Runner(self._backend)
+            cleanup.callback(self._runner.close)
+            self.spec: GeneratorSpec = self._backend.spec
+            self.backend: str = self._backend.name
+            self.device: str = self._backend.device
+            self.precision: str = self._backend.precision
+            self.batch_size: int = self._backend.batch_size
+            check_supported(self.artifact.location, self.spec, self.batch_size)
+            self._cleanup = cleanup.pop_all()
         # A tenth of the start; and who has not imported it listens to nothing.
         if "logging" in sys.modules:
             import logging
@@ -225,7 +228,8 @@ class Engine:
         require_labels(labels, self.spec.classes, self.spec.name)
         n = len(given[self.spec.latent.name])
         _, start = inputs.sample_range(max(n, 1), start)
-        noise = NoiseOf(inputs.seed(seed), still and inputs.count("still", still, 0))
+        still = None if still is None else inputs.count("still", still, 0)
+        noise = NoiseOf(inputs.seed(seed), still)
         plan = plan_labels(labels, self.spec.classes, n, 0, start, self.spec.name)
         shape, dtype = sample_array(self.spec, form)
         with shortage(self.batch_size):
@@ -311,18 +315,12 @@ class Engine:
         form = choose_output(output, self.spec)
         steps, seed = inputs.count("steps", steps, 2), inputs.seed(seed)
         check_fits(f"steps={steps} samples", steps * self.spec.latent.size * 4, _FEWER)
-        if labels is None and isinstance(first, (int, np.integer)) and self.spec.classes:
-            own = self.labels(1, seed=seed, start=inputs.count("sample", first, 0))
+        still = sample_number(first)
+        if labels is None and still is not None and self.spec.classes:
+            own = self.labels(1, seed=seed, start=still)
             labels = None if own is None else int(own[0])
-        ends = [
-            self._draw(seed, inputs.count("sample", end, 0), 1, None)[0]
-            if isinstance(end, (int, np.integer))
-            else inputs.one_latent(end, self.spec.latent)
-            for end in (first, last)
-        ]
-        way = interpolate(ends[0], ends[1], steps, self.spec.latent)
-        still = int(first) if isinstance(first, (int, np.integer)) else 0
-        return self.decode(way, labels, seed=seed, still=still, output=form)
+        z = way(self.spec, first, last, steps, partial(self._draw, seed))
+        return self.decode(z, labels, seed=seed, still=still or 0, output=form)
 
     @property
     def batch_size_was_chosen(self) -> bool:
@@ -394,5 +392,7 @@ class Engine:
         check_drawn(self.spec, truncation)
         return seed, truncation
 
-    def _draw(self, seed: int, start: int, n: int, truncation: float | None) -> NDArray[np.float32]:
+    def _draw(
+        self, seed: int, start: int, n: int, truncation: float | None = None
+    ) -> NDArray[np.float32]:
         return draw(self.spec.latent, seed, start, n, truncation=truncation)

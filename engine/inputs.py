@@ -91,9 +91,10 @@ def floats(z: Any, spec: GeneratorSpec) -> dict[str, NDArray[np.float32]]:
     needed += [spec.latent.name] if spec.latent.name not in needed else []
     if not set(needed) <= set(asked) <= set(known):
         shapes = ", ".join(f"{item.name!r}: [n, {_listed(item.shape)}]" for item in known.values())
+        given = f"the inputs {', '.join(map(repr, asked))}" if asked else "no inputs"
         raise OptionError(
-            f"inputs {', '.join(map(repr, asked))} were given, {', '.join(map(repr, needed))} are "
-            f"needed; give a dict of arrays by name, out of {{{shapes}}}"
+            f"{given} were given, and the model needs {', '.join(map(repr, needed))}; give a dict "
+            f"of arrays by name, out of {{{shapes}}}"
         )
     made = {name: latents(value, known[name], spec.output.range) for name, value in asked.items()}
     if len({len(array) for array in made.values()}) > 1:
@@ -102,42 +103,45 @@ def floats(z: Any, spec: GeneratorSpec) -> dict[str, NDArray[np.float32]]:
     return made
 
 
-def one_latent(z: ArrayLike, noise: Noise) -> NDArray[np.float32]:
-    """The caller's single latent as [*noise.shape] float32. Raises OptionError as `latents`."""
-    one: NDArray[np.float32] = latents(_array("a latent", z)[None], noise)[0]
-    return one
+def one_latent(z: ArrayLike, spec: GeneratorSpec) -> NDArray[np.float32]:
+    """The caller's single latent as [*latent shape] float32. Raises OptionError as `latents`."""
+    one = _array("a latent", z)[None]
+    made: NDArray[np.float32] = latents(one, spec.latent, spec.output.range)[0]
+    return made
 
 
 def images(x: ArrayLike, output: Output) -> NDArray[np.float32]:
     """The caller's images as [n, C, H, W] float32 in the model's range.
 
-    x: uint8 [n, H, W, C], or floats [n, C, H, W] in the model's range already.
+    x: uint8 [n, H, W, C], or floats [n, C, H, W] in the model's range already. Of models whose
+    samples are no images, floats [n, *output shape].
     Raises OptionError for another shape or type, or values out of range.
     """
-    array = _array("images", x)
-    channels, height, width = output.shape
-    if array.dtype == np.uint8:
-        if array.ndim != 4 or array.shape[1:] != (height, width, channels):
+    pixels = output.layout == "CHW"
+    what = "images" if pixels else "samples"
+    array = _array(what, x)
+    if array.dtype == np.uint8 and pixels:
+        channels, height, width = output.shape
+        if array.shape[1:] != (height, width, channels):
             raise OptionError(
                 f"uint8 images have the shape {array.shape}; this model takes (n, {height}, "
                 f"{width}, {channels})"
             )
         return from_uint8(array, output.range)
     if not np.issubdtype(array.dtype, np.floating):
+        able = "uint8 or floating-point" if pixels else "floating-point"
+        raise OptionError(f"{what} have the type {array.dtype}; give {able} numbers")
+    if array.ndim == 0 or array.shape[1:] != output.shape:
         raise OptionError(
-            f"images have the type {array.dtype}; give uint8 or floating-point numbers"
+            f"float {what} have the shape {array.shape}; this model takes "
+            f"(n, {_listed(output.shape)})"
         )
-    if array.ndim != 4 or array.shape[1:] != output.shape:
-        raise OptionError(
-            f"float images have the shape {array.shape}; this model takes (n, {channels}, "
-            f"{height}, {width})"
-        )
-    values = _float32("images", array)
+    values = _float32(what, array)
     low, high = output.range
     slack = 1e-3 * (high - low)
     if values.size and (values.min() < low - slack or values.max() > high + slack):
         raise OptionError(
-            f"images span {values.min():g} to {values.max():g}; this model's range is {low:g} to "
+            f"{what} span {values.min():g} to {values.max():g}; this model's range is {low:g} to "
             f"{high:g}"
         )
     return values

@@ -53,7 +53,12 @@ def reconstruct(
 
     with options.open(artifact, to) as engine:
         spec = engine.spec
-        if "encoder" not in spec.entry_points or spec.modality != "image":
+        if "encoder" in spec.entry_points and spec.modality != "image":
+            raise OptionError(
+                f"{spec.name} ({spec.family}) makes {spec.modality}, no images; use "
+                "Engine.reconstruct"
+            )
+        if "encoder" not in spec.entry_points:
             raise OptionError(
                 f"{spec.name} ({spec.family}) has no encoder; reconstruct needs a VAE"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_a_part_can_be_named(bundle: Path, name: str, asked: dict[str, str], par
         images = engine.generate(3)
         # The encoder is a file of its own, and opened only now.
         assert engine.encode(images).shape == (3, 6)
+
+
+def test_an_engine_that_cannot_be_made_leaves_no_files(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the error is held, so that nothing is left to the garbage collector."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OptionError, match="batch_size") as held:
+        Engine(bundle, backend="numpy", batch_size=2**40)
+    assert held.value.__traceback__ is not None
+    assert not list(tmp_path.iterdir())
 
 
 def test_damage_costs_only_the_part_that_it_hits(damaged: Callable[..., Path]) -> None:
