@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import OptionError
-from engine.core.spec import Noise
+from engine.core.spec import GeneratorSpec, Noise
 from kernels import philox
 from kernels.truncated_normal import truncated_normal
 
@@ -75,6 +75,22 @@ class NoiseOf:
             return draw(layer, self.seed, first, count, kind=kind, index=index)
         one = draw(layer, self.seed, self.still, 1, kind=kind, index=index)
         return np.repeat(one, count, axis=0)
+
+
+def tried(
+    spec: GeneratorSpec, z: NDArray[np.float32], seed: int, start: int
+) -> dict[str, NDArray[np.float32]]:
+    """Inputs for `Engine.decode` where a network is merely tried: z [n, *latent shape] by name.
+
+    Noise stands for what else only a caller has, that of samples start .. start + n of the seed.
+    """
+    noise = NoiseOf(seed)
+    further = {
+        layer.name: noise.of(layer, index, start, len(z))
+        for index, layer in enumerate(spec.noise)
+        if layer.distribution == "given"
+    }
+    return {spec.latent.name: z, **further}
 
 
 def check_truncation(noise: Noise, truncation: float | None) -> None:

@@ -15,6 +15,7 @@ from engine.cli.tally import PosteriorTally, SampleTally
 from engine.core.budget import Cost
 from engine.core.errors import ImagesOnlyError, NumericalError, OptionError
 from engine.images import from_uint8
+from engine.latents import tried
 
 if TYPE_CHECKING:
     from engine.api import Engine
@@ -169,7 +170,11 @@ class _Part:
     def decoded(self, engine: Engine, form: Form) -> Array:
         latents = self.z.reshape(len(self.z), *engine.spec.latent.shape)
         made: Array = engine.decode(
-            latents, self.labels, seed=self.seed, start=self.first, output=form
+            tried(engine.spec, latents, self.seed, self.first),
+            self.labels,
+            seed=self.seed,
+            start=self.first,
+            output=form,
         )
         return made
 

@@ -10,6 +10,7 @@ import numpy as np
 from engine.cli.compare import Comparison, as_floats, both_encode
 from engine.cli.tolerance import rounded_weights
 from engine.core.errors import ImagesOnlyError
+from engine.latents import tried
 from engine.layerwise import Divergence, LayerRow, LayerTolerance, diverge
 from engine.layerwise.layers import Samples
 
@@ -48,7 +49,7 @@ def compare_layers(
 def _allowed(a: Engine, b: Engine) -> LayerTolerance:
     """That of the lower precision of the two."""
     names = [_LIKE.get(engine.precision, engine.precision) for engine in (a, b)]
-    if rounded_weights(a.artifact) != rounded_weights(b.artifact):
+    if rounded_weights(a.file) != rounded_weights(b.file):
         names.append("fp16")
     order = list(TOLERANCES)
     return TOLERANCES[max(names, key=order.index)]
@@ -67,7 +68,8 @@ def _samples(a: Engine, numbers: tuple[int, ...], seed: int, images: bool) -> Sa
 
 
 def _image(a: Engine, number: int, seed: int) -> Any:
-    z, labels = a.latents(1, seed=seed, start=number), a.labels(1, seed=seed, start=number)
+    z = tried(a.spec, a.latents(1, seed=seed, start=number), seed, number)
+    labels = a.labels(1, seed=seed, start=number)
     try:
         return as_floats(a.decode(z, labels, seed=seed, start=number), a)
     except ImagesOnlyError:

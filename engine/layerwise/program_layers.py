@@ -16,6 +16,7 @@ import numpy as np
 from engine.backends.base import ENCODER_INPUT
 from engine.core.errors import NumericalError
 from engine.core.spec import GeneratorSpec, Noise, Output
+from engine.latents import tried
 from engine.layerwise.feeds import feed
 from engine.layerwise.layers import Array, Layer, Reading, Samples, Step, grouped
 from engine.program import gen, graph
@@ -102,6 +103,7 @@ class CutLayers:
             modality="tensor",
             output=Output(shape, layout="", name=value.name),
             precisions=(),
+            further=(),
         )
         if encoding:
             spec = spec.replace(latent=Noise(self._spec.output.shape, name=ENCODER_INPUT), noise=())
@@ -122,8 +124,9 @@ class CutLayers:
             for row, number in enumerate(samples.numbers):
                 labels = None if samples.labels is None else samples.labels[row : row + 1]
                 try:
+                    one = z[row : row + 1].reshape(1, *spec.latent.shape)
                     made = engine.decode(
-                        z[row : row + 1].reshape(1, *spec.latent.shape),
+                        tried(spec, one, samples.seed, number),
                         labels,
                         seed=samples.seed,
                         start=number,
@@ -196,8 +199,9 @@ def _spread(program: Program, name: str) -> str:
 
     The numbers of a flat value lie channels last, unlike those of the ONNX tensor.
     """
+    flat = len(program.values[name].shape) == 1
     readers = [operation for operation in program.operations if name in operation.inputs]
-    if len(readers) == 1 and isinstance(readers[0], graph.Reshape):
+    if flat and len(readers) == 1 and isinstance(readers[0], graph.Reshape):
         (made,) = readers[0].outputs
         if len(program.values[made].shape) > len(program.values[name].shape):
             return made

@@ -104,6 +104,21 @@ def test_images_of_the_caller(tmp_path: Path) -> None:
             np.testing.assert_allclose(engine.decode(images), expected, atol=1e-5)
             with pytest.raises(OptionError, match=r"'x' .* is yours to give, with Engine\.decode"):
                 engine.generate(2)
+            with pytest.raises(OptionError, match="'x' .* is yours to give"):
+                engine.interpolate(0, 1, 2)
+            way = engine.interpolate(images[0], images[1], 2, output="float32")
+            np.testing.assert_allclose(way, expected[:2], atol=1e-5)
+            pixels = np.zeros((8, 10, 3), np.uint8)
+            assert engine.interpolate(pixels, pixels, 2).shape == (2, 16, 20, 3)
+    # A Program lays out the pixels of PixelShuffle with its channels last.
+    _verified(onnx, tmp_path / "net.gen@native:fp32")
+
+
+def _verified(*sides: object) -> None:
+    """Both sides are the same, layer by layer."""
+    told = CliRunner().invoke(cli, ["verify", "--layers", "-n", "3", *map(str, sides)])
+    assert told.exit_code == 0, told.output
+    assert "first layer beyond tolerance: none\n" in told.output
 
 
 def test_a_plan_of_a_step_and_of_a_graph_of_any_size(tmp_path: Path) -> None:
@@ -179,7 +194,7 @@ def test_all_inputs_by_name(tmp_path: Path) -> None:
         with Engine(path, precision="fp32", batch_size=2) as engine:
             np.testing.assert_allclose(engine.decode(given), expected, atol=1e-5)
             for wrong, message in (
-                (given["x"], r"inputs 'x' were given, 'x', 'c' are needed; .*'c': \[n, 2\]"),
+                (given["x"], r"'x' were given, and the model needs 'x', 'c'; .*'c': \[n, 2\]"),
                 ({**given, "d": 1}, "inputs 'x', 'c', 'd' were given"),
                 ({**given, "c": given["c"][:2]}, "different lengths: 3 of 'x', 2 of 'c'"),
             ):
@@ -187,6 +202,30 @@ def test_all_inputs_by_name(tmp_path: Path) -> None:
                     engine.decode(wrong)
             with pytest.raises(OptionError, match=r"'x' \[3, 8, 8\], 'c' \[2\] are yours to give"):
                 engine.generate(1)
+            with pytest.raises(OptionError, match="takes 'c' beside 'x', so that one way"):
+                engine.interpolate(given["x"][0], given["x"][1], 2)
+    _verified(onnx, tmp_path / "net.gen@native:fp32")
+
+
+def test_vaes_of_vectors_encode_them(tmp_path: Path) -> None:
+    network, path = stranger_networks.saved("ConditionalVae", tmp_path)
+    arch = f"{stranger_networks.FILE}:ConditionalVae"
+    x = np.random.default_rng(1).uniform(-1, 1, (3, 16)).astype(np.float32)
+    labels = np.array([0, 4, 2])
+    with torch.inference_mode():
+        one_hot = torch.nn.functional.one_hot(torch.from_numpy(labels), 5).float()
+        z = network.encode(torch.from_numpy(x), one_hot)[0]
+        expected = network.decode(z, one_hot).numpy()
+    with Engine(path, backend="eager", arch=arch, classes=5) as engine:
+        np.testing.assert_allclose(engine.encode(x, labels), z.numpy(), atol=1e-5)
+        np.testing.assert_allclose(engine.reconstruct(x, labels), expected, atol=1e-5)
+        for wrong, message in ((x[:, 1:], r"takes \(n, 16\)"), (x.astype(np.uint8), "type uint8")):
+            with pytest.raises(OptionError, match=message):
+                engine.encode(wrong, labels)
+    asked = ["--arch", arch, "--classes", "5", "-o", str(tmp_path / "x.png")]
+    told = CliRunner().invoke(cli, ["reconstruct", str(path), "x.npy", *asked])
+    assert told.exit_code == 2
+    assert "makes tensor, no images; use Engine.reconstruct" in told.output
 
 
 def test_noise_may_be_given_too(tmp_path: Path) -> None:
