@@ -13,13 +13,13 @@ from engine.backends._spec import read_spec
 from engine.core.artifacts import Artifact, encoder_path, open_artifact, sidecar_path
 from engine.core.budget import Cost
 from engine.core.bundle import LeftOut
-from engine.core.errors import ArtifactError, EngineError, OptionError
-from engine.core.spec import SPEC_KEY, GeneratorSpec
+from engine.core.errors import EngineError, OptionError
+from engine.core.spec import PRECISION_KEY, SPEC_KEY, GeneratorSpec
 from engine.program import gen
 from export import builders
 from export.bundle_file import Made, made
 from export.choices import Precision
-from export.command import require
+from export.command import require, wrong_kind
 from export.plan_options import BatchProfile, BuildOptions
 
 _STEM = "model"
@@ -61,8 +61,8 @@ def make_parts(artifact: Artifact, folder: Path, options: PartOptions, told: Tol
     part as it is begun.
     """
     if artifact.kind not in ("checkpoint", "onnx", "gen"):
-        raise ArtifactError(
-            f"{artifact.path}: give a checkpoint, an ONNX file or a .gen file to make a bundle of"
+        raise wrong_kind(
+            artifact, "give a checkpoint, an ONNX file or a .gen file to make a bundle of"
         )
     require("onnx", "onnx_ir", "onnxruntime", extra="onnx")
     if options.targets:
@@ -127,14 +127,21 @@ def _of_onnx(artifact: Artifact, folder: Path, options: PartOptions, told: Told)
             f"{artifact.path}: an ONNX file has its precision already; leave --precision out, or "
             "make the bundle of the checkpoint"
         )
+    from engine.backends._onnx_check import check_decoder, graph_precision
+    from engine.backends._onnx_session import open_session
+
     told(f"{_STEM}.onnx")
     spec = read_spec(artifact)
+    session = open_session(artifact.path)
+    check_decoder(session, spec, artifact.path)
+    precision = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
     paths = [_described(artifact.path, folder / f"{_STEM}.onnx", spec)]
     encoder = encoder_path(artifact.path)
     if "encoder" in spec.entry_points and encoder.is_file():
         paths.append(_described(encoder, encoder_path(paths[0]), spec))
     parts = Parts(spec)
-    parts.made.append(made(paths, kind="onnx", precision="fp32"))
+    precision = precision or graph_precision(session, spec)
+    parts.made.append(made(paths, kind="onnx", precision=precision))
     return parts
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from engine.backends._spec import read_spec
 from engine.core.artifacts import Artifact, encoder_path
-from engine.core.errors import ArtifactError, OptionError
+from engine.core.errors import OptionError
 from engine.core.spec import GeneratorSpec
 from export.choices import OnnxOutput, Precision
-from export.command import require
+from export.command import require, wrong_kind
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _model(
             )
         return _sized(artifact, spec := read_spec(artifact), folder), spec, ()
     if artifact.kind != "checkpoint":
-        raise ArtifactError(f"{artifact.path}: give a checkpoint or an ONNX file to build from")
+        raise wrong_kind(artifact, "give a checkpoint or an ONNX file to build from")
     require("torch", "onnx", "onnxscript", "onnxruntime", extra="torch,onnx")
     from engine.models.load import load_generator
     from export.convert import export_onnx

@@ -26,7 +26,7 @@ from engine.core.artifacts import Artifact, encoder_path, open_artifact
 from engine.core.errors import ArtifactError, OptionError, OutputError
 from engine.core.files import write_text
 from engine.core.spec import GeneratorSpec
-from export.command import require, user_errors
+from export.command import require, user_errors, wrong_kind
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _TYPES = {
@@ -232,7 +232,7 @@ def main(
     """Make a model repository for the Triton Inference Server."""
     artifact = open_artifact(model)
     if artifact.kind not in ("onnx", "plan"):
-        raise ArtifactError(f"{model}: the server runs ONNX files and plans; export it to one")
+        raise wrong_kind(artifact, "the server runs ONNX files and plans; export it to one")
     serving = Serving(max_batch, delay, instances, device)
     for folder in export_repository(artifact, out, name, serving):
         click.echo(f"wrote     {folder}/config.pbtxt, with the model in {folder}/1")

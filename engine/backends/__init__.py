@@ -100,12 +100,7 @@ def choose(artifact: Artifact, asked: str) -> Choice:
     """
     if asked == "auto":
         return _best(artifact)
-    backend = get(asked)
-    if artifact.kind not in backend.capabilities.artifacts:
-        able = [name for name in _CLASSES if artifact.kind in get(name).capabilities.artifacts]
-        raise OptionError(
-            f"backend {asked!r} does not open {artifact.path.name}; these do: {', '.join(able)}"
-        )
+    backend = _fitting(artifact, asked)
     reason = backend.unavailable()
     if reason is not None:
         able = [
@@ -144,12 +139,22 @@ def open_best(
     return Opened(*open_file(artifact), artifact, artifact)
 
 
-def _candidates(kind: ArtifactKind, asked: str) -> dict[str, type[Backend]]:
-    """What may open a kind of file, best first."""
+def _candidates(artifact: Artifact, asked: str) -> dict[str, type[Backend]]:
+    """What may open a kind of file, best first. Raises OptionError if that was not asked for."""
     if asked == "auto":
-        return {name: get(name) for name in _PREFERENCE[kind]}
+        return {name: get(name) for name in _PREFERENCE[artifact.kind]}
+    return {asked: _fitting(artifact, asked)}
+
+
+def _fitting(artifact: Artifact, asked: str) -> type[Backend]:
+    """The backend asked for. Raises OptionError if it does not open this kind of file."""
     backend = get(asked)
-    return {asked: backend} if kind in backend.capabilities.artifacts else {}
+    if artifact.kind not in backend.capabilities.artifacts:
+        able = [name for name in _CLASSES if artifact.kind in get(name).capabilities.artifacts]
+        raise OptionError(
+            f"backend {asked!r} does not open {artifact.path.name}; these do: {', '.join(able)}"
+        )
+    return backend
 
 
 def _open(

@@ -42,15 +42,15 @@ class Opened:
 
 def open_bundle(
     artifact: Artifact,
-    backends_for: Callable[[ArtifactKind], dict[str, type[Backend]]],
+    backends_for: Callable[[Artifact], dict[str, type[Backend]]],
     open_part: Callable[[Artifact], tuple[Backend, str]],
     cleanup: ExitStack,
 ) -> Opened:
     """The best part that runs here, or the part that is meant.
 
-    backends_for: those that may open a kind of file, by name. open_part: opens the file of a part.
-    The file lives until `cleanup` is closed. Raises ArtifactError, OptionError and
-    BackendUnavailableError, with the reasons of all parts.
+    backends_for: those that may open a file, by name; raises OptionError where none may. open_part:
+    opens the file of a part, which lives until `cleanup` is closed. Raises ArtifactError,
+    OptionError and BackendUnavailableError, with the reasons of all parts.
     """
     bundle = read_bundle(artifact.path)
     refuse_options(artifact.options, artifact.path, "a bundle describes itself")
@@ -59,13 +59,13 @@ def open_bundle(
     passed: dict[str, EngineError] = {}
     damaged: list[str] = []
     for part in parts:
+        file = Artifact(folder / part.name, _kind(part))
         try:
-            _check_runs(part, backends_for(_kind(part)))
-            path = _extracted(bundle, part, folder, damaged)
-            file = Artifact(path, _kind(part))
+            _check_runs(backends_for(file))
+            _extract(bundle, part, folder, damaged)
             backend, reason = open_part(file)
         except (ArtifactError, BackendUnavailableError, OptionError) as error:
-            passed[part.name] = error
+            passed[part.name] = _of_bundle(error, bundle, file)
             continue
         told = _reason(part, reason, passed)
         return Opened(backend, told, _named(artifact, part), file, tuple(damaged))
@@ -92,7 +92,7 @@ def _kind(part: Part) -> ArtifactKind:
 
 
 def _folder(bundle: Bundle, cleanup: ExitStack) -> Path:
-    """A temporary folder that errors of the parts name as the bundle."""
+    """A temporary folder, called like the bundle."""
     import tempfile
 
     parent = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="generator-engine-"))
@@ -101,10 +101,16 @@ def _folder(bundle: Bundle, cleanup: ExitStack) -> Path:
     return folder
 
 
-def _check_runs(part: Part, candidates: dict[str, type[Backend]]) -> None:
+def _of_bundle(error: EngineError, bundle: Bundle, file: Artifact) -> EngineError:
+    """An error about a part as one that does not name the folder it was written into."""
+    text = (
+        str(error).removeprefix(f"{file.path}: ").replace(str(file.path.parent), str(bundle.path))
+    )
+    return type(error)(text)
+
+
+def _check_runs(candidates: dict[str, type[Backend]]) -> None:
     """Raise BackendUnavailableError for a part that nothing here can run."""
-    if not candidates:
-        raise BackendUnavailableError("not of a kind that the backend opens")
     reasons = {name: backend.unavailable() for name, backend in candidates.items()}
     if all(reasons.values()):
         told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
@@ -116,8 +122,8 @@ def _made_for_here(part: Part) -> bool:
     return no_gpu_reason() is None and f"sm{compute_capability()}" in part.targets
 
 
-def _extracted(bundle: Bundle, part: Part, folder: Path, damaged: list[str]) -> Path:
-    """The part's files, and the compiled kernels of a `.gen` where a GPU would launch them."""
+def _extract(bundle: Bundle, part: Part, folder: Path, damaged: list[str]) -> None:
+    """Write the part's files, and compiled kernels beside a `.gen` where a GPU launches them."""
     try:
         path = bundle.extract(part, folder)
     except ArtifactError as error:
@@ -131,7 +137,6 @@ def _extracted(bundle: Bundle, part: Part, folder: Path, damaged: list[str]) -> 
                 except ArtifactError as error:
                     (folder / kernels.name).unlink(missing_ok=True)
                     damaged.append(f"{DAMAGED}{error}; kernels are compiled here instead")
-    return path
 
 
 def _named(artifact: Artifact, part: Part) -> Artifact:

@@ -35,7 +35,8 @@ _ROWS_AT_ONCE = 4096
     "--latents",
     type=click.Path(path_type=Path),
     required=True,
-    help="A .npy file of shape [n, *latent].",
+    help="A .npy file of shape [n, *latent]; for networks that are given images also uint8 "
+    "[n, H, W, C].",
 )
 @click.option(
     "--seed",

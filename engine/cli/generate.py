@@ -46,9 +46,10 @@ def generate(
 ) -> None:
     """Sample a model into a sheet, a folder of images, arrays or shards.
 
-    ARTIFACT is a checkpoint, an ONNX file, a plan, or the name of a shipped model. Sample i depends
-    on the seed and i alone. A sheet of a model with classes shows them in turn, one column each,
-    unless --labels or --grid say otherwise.
+    ARTIFACT is a checkpoint, an ONNX file, a .gen file, a plan, a bundle of these (or one part:
+    NAME.bundle/model.onnx), or the name of a shipped model. Sample i depends on the seed and i
+    alone. A sheet of a model with classes shows them in turn, one column each, unless --labels or
+    --grid say otherwise.
     """
     from engine.cli.writing import write
     from engine.saving import sample_job

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.backends.base import ENCODER_INPUT
 from engine.cli.options import EngineOptions, artifact_argument, model_options
 from engine.cli.table import print_table
 from engine.core.bundle import Bundle, read_bundle
@@ -69,10 +70,11 @@ def tensors(spec: GeneratorSpec) -> list[dict[str, Any]]:
         (item.name, item.shape, "float32", item.distribution) for item in (spec.latent, *spec.noise)
     ]
     low, high = spec.output.range
-    output = [(spec.output.name, spec.output.shape, "float32", f"{low:g} to {high:g}")]
+    sample = (spec.output.shape, "float32", f"{low:g} to {high:g}")
+    output, coded = [(spec.output.name, *sample)], [(ENCODER_INPUT, *sample)]
     posterior = [(name, spec.latent.shape, "float32", "posterior") for name in ("mean", "logvar")]
     further = [(item.name, item.shape, "float32", "beside the samples") for item in spec.further]
-    ways = {"decoder": (noise + labels, output + further), "encoder": (output + labels, posterior)}
+    ways = {"decoder": (noise + labels, output + further), "encoder": (coded + labels, posterior)}
     return [
         dict(zip(("entry_point", "way", "name", "shape", "dtype", "values"), row, strict=True))
         for entry_point in spec.entry_points
@@ -82,10 +84,13 @@ def tensors(spec: GeneratorSpec) -> list[dict[str, Any]]:
 
 
 def _artifact(artifact: Artifact) -> dict[str, Any]:
+    size = artifact.path.stat().st_size
+    if artifact.part is not None:
+        size = read_bundle(artifact.path).part(artifact.part).files[0].size
     return {
-        "file": str(artifact.path),
+        "file": str(artifact.location),
         "kind": artifact.kind,
-        "bytes": artifact.path.stat().st_size,
+        "bytes": size,
         "sha256": artifact.sha256,
     }
 

@@ -97,14 +97,18 @@ _MODEL_OPTIONS = (
         "--arch-args", type=types.json_object, metavar="JSON", help="Arguments of the factory."
     ),
     click.option("--state-key", help="Key of the state dict in the checkpoint."),
-    click.option("--classes", type=int, help="The last N input channels are a one-hot class."),
+    click.option(
+        "--classes",
+        type=int,
+        help="How many; of a recognised network the last N input channels are a one-hot class.",
+    ),
     click.option(
         "--input-shape",
         type=types.shape,
         metavar="SHAPE",
         multiple=True,
         callback=lambda context, option, shapes: one_or_all(shapes),
-        help="Shape of one latent, like 80,20; once for each float input.",
+        help="Shape of one input, like 80,20; once for each float input.",
     ),
     click.option(
         "--output-range",

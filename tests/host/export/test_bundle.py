@@ -20,7 +20,7 @@ from engine.backends.tensorrt import TensorRTBackend
 from engine.cli import cli
 from engine.core.artifacts import open_artifact
 from engine.core.bundle import Bundle, read_bundle
-from engine.core.errors import ArtifactError, BackendUnavailableError, ExportError, OptionError
+from engine.core.errors import ArtifactError, ExportError, OptionError
 from engine.core.files import sha256
 from export.bundle import export_bundle, main
 from export.bundle_parts import PartOptions
@@ -212,9 +212,9 @@ def test_what_does_not_apply_is_refused(bundle: Path) -> None:
         Engine(bundle, backend="x")
     with pytest.raises(ArtifactError, match=r"there is no part 'model\.plan'; did you mean"):
         Engine(bundle / "model.plan")
-    with pytest.raises(BackendUnavailableError, match="not of a kind that the backend opens"):
+    with pytest.raises(OptionError, match="'tensorrt' does not open model.gen; these do: triton, "):
         Engine(bundle, backend="tensorrt")
-    with pytest.raises(ArtifactError, match="give a checkpoint, an ONNX file or a .gen file"):
+    with pytest.raises(ArtifactError, match="give a checkpoint, an ONNX file or a .gen .*unzip"):
         export_bundle(open_artifact(bundle), bundle.with_name("y.bundle"))
 
 
@@ -239,7 +239,7 @@ def test_of_a_shipped_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_network_without_program_still_has_its_onnx(
-    onnx_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, onnx_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise ExportError("node 'x' is of no kind that Programs have")
@@ -250,6 +250,15 @@ def test_a_network_without_program_still_has_its_onnx(
     assert [item.name for item in report.left_out] == ["model.gen"]
     with pytest.raises(ArtifactError, match=r"model\.gen was not made: node 'x'"):
         Engine(tmp_path / "x.bundle/model.gen")
+    # An ONNX file has the precision that it tells.
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(tmp_path)
+    report = export_bundle(open_artifact(tmp_path / "model-auto.onnx"), tmp_path / "z.bundle")
+    assert [part.precision for part in report.parts] == ["fp16"]
+    told = CliRunner().invoke(cli, ["info", "--json", str(bundle / "model-auto.onnx")])
+    found = json.loads(told.stdout)["artifact"]
+    assert found["file"] == str(bundle / "model-auto.onnx")
+    assert found["bytes"] == (tmp_path / "model-auto.onnx").stat().st_size
     # What was asked for by name is not left out in silence.
     with pytest.raises(OptionError, match="kernels belong to a .gen part"):
         export_bundle(source, tmp_path / "y.bundle", PartOptions(kernels=(80,)))
