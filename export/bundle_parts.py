@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.backends._plan_sidecar import PORTABLE
-from engine.backends._spec import read_spec
 from engine.core.artifacts import Artifact, encoder_path, open_artifact, sidecar_path
 from engine.core.budget import Cost
 from engine.core.bundle import LeftOut
@@ -21,6 +20,7 @@ from export.bundle_file import Made, made
 from export.choices import Precision
 from export.command import require, wrong_kind
 from export.plan_options import BatchProfile, BuildOptions
+from export.source import as_onnx
 
 _STEM = "model"
 # The GPU at hand, or what the builder takes for itself.
@@ -131,14 +131,14 @@ def _of_onnx(artifact: Artifact, folder: Path, options: PartOptions, told: Told)
     from engine.backends._onnx_session import open_session
 
     told(f"{_STEM}.onnx")
-    spec = read_spec(artifact)
+    source = as_onnx(artifact, folder)
+    spec, model = source.spec, folder / f"{_STEM}.onnx"
     session = open_session(artifact.path)
     check_decoder(session, spec, artifact.path)
     precision = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
-    paths = [_described(artifact.path, folder / f"{_STEM}.onnx", spec)]
-    encoder = encoder_path(artifact.path)
-    if "encoder" in spec.entry_points and encoder.is_file():
-        paths.append(_described(encoder, encoder_path(paths[0]), spec))
+    paths = [_described(source.graphs["decoder"], model, spec)]
+    if "encoder" in source.graphs:
+        paths.append(_described(source.graphs["encoder"], encoder_path(model), spec))
     parts = Parts(spec)
     precision = precision or graph_precision(session, spec)
     parts.made.append(made(paths, kind="onnx", precision=precision))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.backends._onnx_session import DTYPES, fixed_batch, open_session
+from engine.backends._onnx_session import DTYPES, as_taken, fixed_batch, open_session
 from engine.core.errors import ArtifactError
 from engine.core.spec import GeneratorSpec
 from engine.layerwise.feeds import feed
@@ -50,7 +50,9 @@ class OnnxLayers:
         count = len(samples.numbers)
         inputs = feed(self._spec, self._entry_point, samples)
         fed = {
-            node.name: _filled(inputs[node.name], self.most).astype(DTYPES[node.type])
+            node.name: as_taken(
+                _filled(inputs[node.name], self.most).astype(DTYPES[node.type]), node
+            )
             for node in self._session.get_inputs()
         }
         try:

@@ -16,6 +16,7 @@ from engine.core.artifacts import open_artifact
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.options import LoadOptions
 from engine.models.load import load_generator
+from export.bundle import export_bundle
 from export.convert import export_onnx
 from export.pack import export_gen
 from export.program import export_program
@@ -181,6 +182,10 @@ def test_a_vector_beside_a_graph_for_one_image(tmp_path: Path) -> None:
                 made = engine.decode({"image": image, "weights": weights})
             expected = image * weights.sum(1)[:, None, None, None]
             np.testing.assert_allclose(made, expected, rtol=1e-5)
+    # The sizes that were said go into every part.
+    bundle = tmp_path / "styles.bundle"
+    assert not export_bundle(artifact, bundle).left_out
+    _verified(bundle / "model.onnx", bundle / "model.gen@native:fp32")
 
 
 def test_all_inputs_by_name(tmp_path: Path) -> None:
