@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
-from engine.backends._bundled import Opened, open_bundle
-from engine.backends.base import Backend, BackendOptions
+from engine.backends.base import Backend, BackendOptions, Opened
 from engine.core.artifacts import Artifact, ArtifactKind
 from engine.core.errors import BackendUnavailableError, OptionError, UnsupportedError
 
@@ -135,6 +134,8 @@ def open_best(
         # An unknown name is the same mistake for every part of a bundle.
         get(asked)
     if artifact.kind == "bundle" and asked != "null":
+        from engine.backends._bundled import open_bundle
+
         return open_bundle(artifact, partial(_candidates, asked=asked), open_file, cleanup)
     return Opened(*open_file(artifact), artifact, artifact)
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.backends._cuda import compute_capability, no_gpu_reason
-from engine.backends.base import Backend
+from engine.backends.base import Backend, Opened
 from engine.core.artifacts import Artifact, ArtifactKind
 from engine.core.bundle import DAMAGED, Bundle, Part, read_bundle
 from engine.core.errors import (
@@ -24,20 +23,6 @@ from engine.core.errors import (
 from engine.core.options import refuse_options
 
 _ORDER: tuple[ArtifactKind, ...] = ("plan", "gen", "onnx")
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A backend with the artifact it runs, why it was taken, and what else is to be told.
-
-    file: what the backend reads; of a bundle the part, written out until the engine is closed.
-    """
-
-    backend: Backend
-    reason: str
-    artifact: Artifact
-    file: Artifact
-    notes: tuple[str, ...] = ()
 
 
 def open_bundle(

@@ -25,10 +25,8 @@ from typing import Any
 import numpy as np
 
 from engine.backends._cuda_device import Device, Event
-from engine.backends.base import Batch, Inputs, Pending
+from engine.backends.base import Batch, Inputs
 
-# Begun before the first is waited for: one computes while another one's result is copied.
-IN_FLIGHT = 2
 # Whether the rows were finite travels beside the tensors, under a name that none of them has.
 _FINITE = "*finite"
 Tensors = Mapping[str, Any]
@@ -149,13 +147,6 @@ class Ring:
             computed=device.event(),
             copied=device.event(),
         )
-
-
-def finished(begun: Pending) -> Batch:
-    """The result of a batch that stays on the device."""
-    result = begun.result()
-    begun.release()
-    return result
 
 
 def _leaving(network: Network) -> Tensors:

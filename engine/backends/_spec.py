@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from engine.backends.base import not_installed
 from engine.core.artifacts import Artifact, read_sidecar, read_spec_file, sidecar_path
-from engine.core.bundle import read_bundle
 from engine.core.errors import ArtifactError, BackendUnavailableError
 from engine.core.options import refuse_options
 from engine.core.spec import GeneratorSpec
@@ -18,6 +17,8 @@ def read_spec(artifact: Artifact) -> GeneratorSpec:
         return read_spec_file(artifact.path)
     if artifact.kind == "bundle":
         refuse_options(artifact.options, artifact.path, "a bundle describes itself")
+        from engine.core.bundle import read_bundle
+
         return read_bundle(artifact.path).spec
     if artifact.kind == "gen":
         refuse_options(artifact.options, artifact.path, "the file describes itself")

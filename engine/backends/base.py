@@ -18,6 +18,9 @@ Inputs = Mapping[str, NDArray[Any]]
 
 # Name of the encoder's input, in every artifact; its outputs are `mean` and `logvar`.
 ENCODER_INPUT = "images"
+# Batches that backends on a device begin before the first is waited for: one computes while
+# another one's result is copied.
+IN_FLIGHT = 2
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,13 @@ class Pending(Protocol):
     def release(self) -> None:
         """Let the memory of its arrays be used again."""
         ...
+
+
+def finished(begun: Pending) -> Batch:
+    """The result of a batch that stays on the device."""
+    result = begun.result()
+    begun.release()
+    return result
 
 
 class Backend(Protocol):
@@ -163,6 +173,20 @@ class Backend(Protocol):
     def close(self) -> None:
         """Free what was loaded. A second call does nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A backend with the artifact it runs, why it was taken, and what else is to be told.
+
+    file: what the backend reads; of a bundle the part, written out until the engine is closed.
+    """
+
+    backend: Backend
+    reason: str
+    artifact: Artifact
+    file: Artifact
+    notes: tuple[str, ...] = ()
 
 
 def choose_option(what: str, asked: str, valid: tuple[str, ...], backend: str) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backends._device_ring import IN_FLIGHT, finished
 from engine.backends._onnx_check import check_decoder, graph_precision, makes_images
 from engine.backends._onnx_gpu import GpuSessions, torch_without_gpu
 from engine.backends._onnx_providers import CUDA, not_compiled_in
@@ -24,6 +23,7 @@ from engine.backends._onnx_session import (
     session_spec,
 )
 from engine.backends.base import (
+    IN_FLIGHT,
     Backend,
     BackendOptions,
     Batch,
@@ -31,6 +31,7 @@ from engine.backends.base import (
     Inputs,
     Pending,
     choose_option,
+    finished,
     installed_version,
     not_installed,
 )

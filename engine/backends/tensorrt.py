@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Self
 from engine.backends import _plan_sidecar as sidecars
 from engine.backends._cuda import compute_capability, no_gpu_reason
 from engine.backends._cuda_device import CudaDevice, Device
-from engine.backends._device_ring import IN_FLIGHT, Ring, finished
+from engine.backends._device_ring import Ring
 from engine.backends._infer_spec import infer_spec
 from engine.backends._tensorrt import flavours, import_flavour
 from engine.backends._tensorrt_context import PlanContext
 from engine.backends._tensorrt_plan import LoadedPlan
 from engine.backends.base import (
+    IN_FLIGHT,
     Backend,
     BackendOptions,
     Batch,
@@ -28,6 +29,7 @@ from engine.backends.base import (
     Inputs,
     Pending,
     choose_option,
+    finished,
     installed_version,
     not_installed,
 )

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from engine.backends._cuda import compute_capability, no_gpu_reason
-from engine.backends._device_ring import IN_FLIGHT, finished
 from engine.backends._programs import open_programs
 from engine.backends.base import (
+    IN_FLIGHT,
     Backend,
     BackendOptions,
     Batch,
@@ -22,6 +22,7 @@ from engine.backends.base import (
     Inputs,
     Pending,
     choose_option,
+    finished,
     installed_version,
     not_installed,
 )

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from engine.core.bundle import read_bundle
 from engine.core.errors import ArtifactError
 from engine.core.files import sha256
 from engine.core.options import LoadOptions
@@ -61,6 +60,8 @@ class Artifact:
         """Hex digest of the file, or of the part of a bundle."""
         if self.part is None:
             return sha256(self.path)
+        from engine.core.bundle import read_bundle
+
         return read_bundle(self.path).part(self.part).sha256
 
     def encoder(self) -> Artifact:

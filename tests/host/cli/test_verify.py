@@ -30,7 +30,7 @@ class Shifted:
         self.artifact = SimpleNamespace(name="shifted", kind="checkpoint")
         self.file = self.artifact
         self.spec = SimpleNamespace(
-            latent=SimpleNamespace(shape=(1,)),
+            latent=SimpleNamespace(shape=(1,), name="z"),
             output=SimpleNamespace(shape=(1, 2, 2), range=(-1.0, 1.0)),
             classes=(),
             noise=(),
@@ -45,8 +45,9 @@ class Shifted:
         return None
 
     def decode(
-        self, z: np.ndarray, labels: None, *, seed: int, start: int, output: str
+        self, given: dict[str, np.ndarray], labels: None, *, seed: int, start: int, output: str
     ) -> np.ndarray:
+        z = given["z"]
         assert start == z[0, 0]
         images = np.zeros((len(z), 1, 2, 2), np.float32)
         images[:, 0, 0, 0] = [self.shift(int(index)) for index in z[:, 0]]
