@@ -28,6 +28,7 @@ from engine.core.files import write_text
 from engine.core.spec import GeneratorSpec
 from export.command import require, user_errors, wrong_kind
 
+_FREE = "export it with a free one, which the server puts together from requests"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _TYPES = {
     "tensor(float)": "TYPE_FP32",
@@ -134,10 +135,7 @@ def _read_onnx(path: Path, serving: Serving) -> tuple[list[Tensor], list[Tensor]
     sides = []
     for nodes in (session.get_inputs(), session.get_outputs()):
         if any(not node.shape or isinstance(node.shape[0], int) for node in nodes):
-            raise ArtifactError(
-                f"{path}: exported for a fixed batch; export it with a free one, which the server "
-                "puts together from requests"
-            )
+            raise ArtifactError(f"{path}: exported for a fixed batch; {_FREE}")
         sides.append([_checked(path, node.name, node.type, node.shape[1:]) for node in nodes])
     return sides[0], sides[1], serving.max_batch
 
@@ -152,6 +150,8 @@ def _read_plan(path: Path, serving: Serving) -> tuple[list[Tensor], list[Tensor]
             f"{path}: built by {sidecar.builder}; the server runs plans of TensorRT itself, "
             "of exactly its own version and GPU: build it there, or serve the ONNX file"
         )
+    if any(tensor.shape[:1] != (-1,) for tensor in sidecar.tensors):
+        raise ArtifactError(f"{path}: built for a fixed batch; {_FREE}")
     sides: dict[str, list[Tensor]] = {"input": [], "output": []}
     for tensor in sidecar.tensors:
         sides[tensor.mode].append(_checked(path, tensor.name, tensor.dtype, tensor.shape[1:]))

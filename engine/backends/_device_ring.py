@@ -106,7 +106,8 @@ class Ring:
             for name, pinned in slot.feed.items():
                 # torch warns of arrays that cannot be written, though it only reads them.
                 array = np.require(inputs[name], requirements=("C", "W"))
-                pinned.copy_(torch.from_numpy(array))
+                # A vector beside one image lies in its buffer without the batch of 1.
+                pinned.copy_(torch.from_numpy(array).reshape(pinned.shape))
             device.on(device.compute, partial(_copy, slot.feed, network.inputs))
             network.launch()
             device.on(device.compute, partial(_copy, _leaving(network), slot.staged))

@@ -50,7 +50,9 @@ def shapes(
                 f"{path}: the {entry_point} takes {node.name!r} ({node.type}), its spec says "
                 f"{', '.join(given)}; export it again"
             )
-        inputs[node.name] = (batch, *given[node.name])
+        shape = (batch, *given[node.name])
+        # A vector beside one image has no batch, as in `as_taken`.
+        inputs[node.name] = shape[1:] if len(shape) == len(node.shape) + 1 == 2 else shape
     kinds = {node.name: node.type for node in session.get_outputs()}
     for name, shape in wanted.items():
         if kinds.get(name) not in _TORCH_TYPES:

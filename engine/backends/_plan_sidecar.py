@@ -38,6 +38,11 @@ class PlanTensor:
     dtype: str
     shape: tuple[int, ...]
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is a vector of a plan for one sample, which has no batch."""
+        return len(self.shape) == 1 and self.shape[0] != -1 and "float" in self.dtype
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

@@ -47,7 +47,7 @@ class PlanContext:
         plan.check(self._context, "no execution context")
         inputs = {tensor.name: tensor for tensor in plan.of_mode("input")}
         for name, tensor in inputs.items():
-            shape = (batch, *tensor.shape[1:])
+            shape = tensor.shape if tensor.alone else (batch, *tensor.shape[1:])
             if not self._context.set_input_shape(name, shape):
                 raise OptionError(
                     f"{plan.path}: {name!r} of shape {shape} lies outside the plan's profile "

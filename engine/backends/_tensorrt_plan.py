@@ -113,6 +113,8 @@ class LoadedPlan:
         return first
 
     def _profile_of(self, tensor: PlanTensor) -> Profile:
+        if tensor.alone:
+            return Profile(1, 1, 1)
         if tensor.shape[0] != -1:
             return Profile(*(tensor.shape[0],) * 3)
         # A context begins on profile 0, and stays there.

@@ -44,16 +44,22 @@ class FakeContext:
         self.calls.append(f"shape {name}")
         assert not self.addresses, "a shape was set after an address"
         assert shape[1:] == self._engine.get_tensor_shape(name)[1:]
+        if -1 not in self._engine.get_tensor_shape(name):
+            return shape == self._engine.get_tensor_shape(name)
         low, _, high = self._engine.profile
         self.batch = shape[0] if low <= shape[0] <= high else None
         return self.batch is not None
 
     def infer_shapes(self) -> list[str]:
-        return [] if self.batch else ["z"]
+        free = any(-1 in shape for *_, shape in self._engine.tensors)
+        return ["z"] if free and not self.batch else []
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        shape = self._engine.get_tensor_shape(name)
+        if -1 not in shape:
+            return shape
         assert self.batch is not None, "a shape was asked for before it was set"
-        return (self.batch, *self._engine.get_tensor_shape(name)[1:])
+        return (self.batch, *shape[1:])
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self.calls.append(f"address {name}")

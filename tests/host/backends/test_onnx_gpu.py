@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -66,6 +67,26 @@ def test_the_encoder(onnx_files: dict[str, Path], device: LateDevice) -> None:
     engine = Engine(onnx_files["vae-classes"], backend="onnxruntime", batch_size=4)
     images, labels = on_cpu.generate(6), [0, 1, 2, 3, 0, 1]
     assert (engine.encode(images, labels) == on_cpu.encode(images, labels)).all()
+
+
+def test_a_vector_beside_one_image(tmp_path: Path, device: LateDevice) -> None:
+    from onnx import TensorProto, helper, save
+
+    def value(name: str, *shape: int) -> Any:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    node = helper.make_node("Mul", ["image", "weights"], ["y"])
+    given = [value("image", 1, 2, 4, 3), value("weights", 3)]
+    graph = helper.make_graph([node], "g", given, [value("y", 1, 2, 4, 3)])
+    opsets = [helper.make_opsetid("", 18)]
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=9), tmp_path / "styles.onnx")
+    numbers = np.random.default_rng(1)
+    image = numbers.normal(size=(3, 2, 4, 3)).astype(np.float32)
+    weights = numbers.normal(size=(3, 3)).astype(np.float32)
+    with Engine(tmp_path / "styles.onnx", backend="onnxruntime") as engine:
+        assert engine.device == "cuda"
+        made = engine.decode({"image": image, "weights": weights})
+    assert (made == image * weights[:, None, None]).all()
 
 
 def attempts(

@@ -195,6 +195,17 @@ def test_an_encoder_is_a_plan_of_its_own(machine: Machine) -> None:
         Engine(decoder).encode(x)
 
 
+def test_a_vector_beside_one_image(machine: Machine) -> None:
+    """As in style transfer: the plan takes weights without a batch."""
+    given = SPEC.replace(noise=(Noise((5,), "given", "weights"),))
+    alone = [(name, mode, kind, (1, *shape[1:])) for name, mode, kind, shape in (Z, IMAGES)]
+    alone.insert(1, ("weights", "input", "FLOAT", (5,)))
+    with Engine(machine.plan(alone, given, batch=Profile(1, 1, 1))) as engine:
+        z = engine.latents(3)
+        made = engine.decode({"z": z, "weights": np.ones((3, 5))})
+        assert (made.reshape(3, 12) == 2 * z).all()
+
+
 def test_images_of_the_plan_itself(machine: Machine) -> None:
     path = machine.plan([Z, BYTES])
     engine = Engine(path)
