@@ -88,7 +88,9 @@ def export_bundle(
 @click.option(
     "--target", metavar="SM,SM", help=f"A TensorRT plan for each: sm89,sm120, portable, {HERE}."
 )
-@click.option("--batch", metavar="MIN:OPT:MAX", default="1:32:256", show_default=True)
+@click.option(
+    "--batch", metavar="MIN:OPT:MAX", default="1:32:256", show_default=True, help="Of the plans."
+)
 @click.option("--kernels", metavar="SM,SM", help="Compile the fused kernels for these GPUs.")
 @user_errors
 def main(

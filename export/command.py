@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from engine.backends.base import not_installed
-from engine.core.artifacts import Artifact
+from engine.core.artifacts import UNZIP, Artifact
 from engine.core.errors import ArtifactError, BackendUnavailableError, EngineError
 from engine.core.options import LoadOptions, one_or_all
 from export.choices import ONNX_OUTPUTS, PRECISIONS
@@ -59,7 +59,7 @@ def require(*modules: str, extra: str) -> None:
 
 def wrong_kind(artifact: Artifact, wanted: str) -> ArtifactError:
     """The error for a file that an exporter does not take; wanted: what to give instead."""
-    opened = "; a bundle is a ZIP archive: unzip it and give the file" * (artifact.kind == "bundle")
+    opened = f"; {UNZIP}" * (artifact.kind == "bundle")
     return ArtifactError(f"{artifact.location}: {wanted}{opened}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.backends._spec import read_spec
 from engine.backends.base import not_installed
-from engine.core.artifacts import Artifact, encoder_path
+from engine.core.artifacts import UNZIP, Artifact, encoder_path
 from engine.core.errors import ArtifactError, BackendUnavailableError
 from engine.core.options import refuse_options
 from engine.core.spec import GeneratorSpec
@@ -26,6 +26,9 @@ def open_programs(artifact: Artifact) -> Gen:
     if artifact.kind == "gen":
         refuse_options(artifact.options, artifact.path, "the file describes itself")
         return gen.read(artifact.path)
+    if artifact.kind != "onnx":
+        what = f"; {UNZIP}" if artifact.kind == "bundle" else ""
+        raise ArtifactError(f"{artifact.path}: no Program; give a .gen or ONNX file{what}")
     for module in ("onnx", "onnx_ir"):
         missing = not_installed(module, "onnx")
         if missing:

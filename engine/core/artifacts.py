@@ -101,6 +101,10 @@ def split_part(path: Path) -> tuple[Path, str | None]:
     return path, None
 
 
+# What to say where a bundle is given to what takes one form of a model.
+UNZIP = "a bundle is a ZIP archive: unzip it and give the file"
+
+
 def encoder_path(path: Path) -> Path:
     """NAME.encoder.onnx for NAME.onnx, and so for plans."""
     return path.with_name(f"{path.stem}.encoder{path.suffix}")

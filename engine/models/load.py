@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.core.artifacts import KINDS, UNZIP
 from engine.core.errors import ArtifactError
 from engine.core.options import LoadOptions, refuse_options
 from engine.models import checkpoint
@@ -27,6 +28,13 @@ def load_generator(path: str | Path, options: LoadOptions | None = None) -> Load
     OptionError for options that do not fit.
     """
     path, options = Path(path), options or LoadOptions()
+    kind = KINDS.get(path.suffix.lower(), "checkpoint")
+    if kind not in ("checkpoint", "onnx"):
+        what = f"; {UNZIP}" if kind == "bundle" else ""
+        raise ArtifactError(
+            f"{path}: holds no network that PyTorch can build; give the checkpoint or the ONNX "
+            f"file{what}"
+        )
     if path.suffix == ".onnx":
         from engine.models.onnx_file import load_onnx
 

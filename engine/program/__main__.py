@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from engine.core.errors import BackendUnavailableError, EngineError, OptionError
+from engine.core.artifacts import UNZIP
+from engine.core.errors import ArtifactError, BackendUnavailableError, EngineError, OptionError
 from engine.program.dump import dump, record
 from engine.program.graph import Program
 
@@ -67,6 +68,8 @@ def _programs(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str,
         from engine.program import gen
 
         return gen.read(path).programs
+    if path.suffix == ".bundle":
+        raise ArtifactError(f"{path}: give a .gen or ONNX file; {UNZIP}")
     _check_installed(f"lowering {path}", *_LOWERING_NEEDS)
     from engine.program.lowering import lower
 

@@ -295,3 +295,12 @@ def test_plans_are_for_the_gpus_that_they_name(
             assert f"{', '.join(order)}: it is not to be run" in engine.explain()
         assert tried == order
         tried.clear()
+
+
+def test_what_takes_one_form_says_how_to_get_it_out_of_a_bundle(bundle: Path) -> None:
+    from engine.backends._programs import open_programs
+    from engine.models.load import load_generator
+
+    for reads in (load_generator, lambda path: open_programs(open_artifact(path))):
+        with pytest.raises(ArtifactError, match=r"vae\.bundle: .*unzip it and give the file"):
+            reads(bundle)
