@@ -12,8 +12,8 @@ from engine.backends._plan_sidecar import PORTABLE
 from engine.core.artifacts import Artifact, encoder_path, open_artifact, sidecar_path
 from engine.core.budget import Cost
 from engine.core.bundle import LeftOut
-from engine.core.errors import EngineError, OptionError
-from engine.core.spec import PRECISION_KEY, SPEC_KEY, GeneratorSpec
+from engine.core.errors import EngineError, ExportError, OptionError
+from engine.core.spec import SPEC_KEY, GeneratorSpec
 from engine.program import gen
 from export import builders
 from export.bundle_file import Made, made
@@ -108,7 +108,12 @@ def _of_checkpoint(artifact: Artifact, folder: Path, options: PartOptions, told:
             evidence[f"{graph.entry_point} max_error"] = graph.error
             if graph.lowered is not None:
                 evidence |= _cost(graph.entry_point, graph.lowered.cost)
-        notes = [line for graph in report.graphs if graph.lowered for line in graph.lowered.lines()]
+        notes = [
+            f"{graph.entry_point}: {' '.join(line.split())}"
+            for graph in report.graphs
+            if graph.lowered
+            for line in graph.lowered.lines()
+        ]
         parts.made.append(
             made(
                 [graph.path for graph in report.graphs],
@@ -128,19 +133,18 @@ def _of_onnx(artifact: Artifact, folder: Path, options: PartOptions, told: Told)
             "make the bundle of the checkpoint"
         )
     from engine.backends._onnx_check import check_decoder, graph_precision
-    from engine.backends._onnx_session import open_session
+    from engine.backends._onnx_session import open_session, told_precision
 
     told(f"{_STEM}.onnx")
     source = as_onnx(artifact, folder)
     spec, model = source.spec, folder / f"{_STEM}.onnx"
     session = open_session(artifact.path)
     check_decoder(session, spec, artifact.path)
-    precision = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
     paths = [_described(source.graphs["decoder"], model, spec)]
     if "encoder" in source.graphs:
         paths.append(_described(source.graphs["encoder"], encoder_path(model), spec))
     parts = Parts(spec)
-    precision = precision or graph_precision(session, spec)
+    precision = told_precision(session) or graph_precision(session, spec)
     parts.made.append(made(paths, kind="onnx", precision=precision))
     return parts
 
@@ -152,7 +156,11 @@ def _described(source: Path, target: Path, spec: GeneratorSpec) -> Path:
     model = onnx.load(source)
     if all(entry.key != SPEC_KEY for entry in model.metadata_props):
         model.metadata_props.add(key=SPEC_KEY, value=spec.to_json())
-    target.write_bytes(model.SerializeToString(deterministic=True))
+    try:
+        target.write_bytes(model.SerializeToString(deterministic=True))
+    # Of more than 2 GiB.
+    except ValueError as error:
+        raise ExportError(f"{source}: a bundle takes parts of 2 GB: {error}") from error
     return target
 
 
@@ -168,7 +176,8 @@ def _of_gen(artifact: Artifact, folder: Path, options: PartOptions, told: Told) 
     shutil.copyfile(artifact.path, path)
     opened = gen.read(path)
     parts = Parts(opened.spec)
-    parts.made.append(made([path], kind="gen", precision="fp32", evidence=_evidence(opened)))
+    precision = opened.source.precision
+    parts.made.append(made([path], kind="gen", precision=precision, evidence=_evidence(opened)))
     parts.left_out.append(LeftOut(f"{_STEM}.onnx", "a .gen file no longer holds a graph"))
     _add_kernels(parts, folder, options, told)
     return parts
@@ -186,7 +195,8 @@ def _add_gen(parts: Parts, plain: Path, folder: Path, told: Told) -> None:
         return
     evidence = {f"{name} max_error": error for name, error in report.errors.items()}
     evidence |= _evidence(report.gen)
-    parts.made.append(made([path], kind="gen", precision="fp32", evidence=evidence))
+    precision = report.gen.source.precision
+    parts.made.append(made([path], kind="gen", precision=precision, evidence=evidence))
 
 
 def _add_kernels(parts: Parts, folder: Path, options: PartOptions, told: Told) -> None:

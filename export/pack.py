@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.backends import native
 from engine.backends._native.precision import describe
+from engine.backends._onnx_session import open_session, told_precision
 from engine.backends._programs import lowered
 from engine.backends.base import installed_version
 from engine.core.artifacts import Artifact
@@ -72,13 +73,16 @@ def export_gen(
     with tempfile.TemporaryDirectory(prefix="generator-engine-") as folder:
         source = as_onnx(artifact, Path(folder))
         programs = lowered(artifact, source.spec, source.graphs)
+        # Of an ONNX file whose weights were rounded before.
+        already = told_precision(open_session(source.graphs["decoder"])) == "fp16-weights"
         errors = {name: graph_error(source, name, program) for name, program in programs.items()}
     rounding = None
     if precision == "fp16-weights":
         rounded = {name: round_weights(program) for name, program in programs.items()}
         rounding = max(moved(source.spec, name, programs[name], rounded[name]) for name in rounded)
         programs = rounded
-    made = Gen(source.spec, programs, _provenance(artifact, precision))
+    told: WeightPrecision = "fp16-weights" if already else precision
+    made = Gen(source.spec, programs, _provenance(artifact, told))
     made = dataclasses.replace(made, evidence=native.evidence(made))
     gen.write(out, made)
     return GenReport(out, made, out.stat().st_size, errors, rounding, source.notes)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.backends._infer_spec import FLOATS
-from engine.backends._onnx_session import DTYPES
+from engine.backends._onnx_session import DTYPES, told_precision
 from engine.core.errors import ArtifactError
-from engine.core.spec import PRECISION_KEY, SPEC_KEY, GeneratorSpec
+from engine.core.spec import SPEC_KEY, GeneratorSpec
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -62,9 +62,9 @@ def makes_images(session: ort.InferenceSession, spec: GeneratorSpec) -> bool:
 
 def graph_precision(session: ort.InferenceSession, spec: GeneratorSpec) -> str:
     """What most of the graph computes in, as its export tells, or as it gives its samples."""
-    told = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
+    told = told_precision(session)
     if told in _TOLD:
-        return str(told)
+        return told
     kinds = {node.name: node.type for node in session.get_outputs()}
     return _PRECISIONS.get(kinds.get(spec.output.name, ""), "fp32")
 

@@ -11,7 +11,7 @@ from engine.backends._infer_spec import FLOATS, infer_spec
 from engine.core.artifacts import Artifact
 from engine.core.errors import ArtifactError
 from engine.core.options import refuse_options
-from engine.core.spec import SPEC_KEY, GeneratorSpec
+from engine.core.spec import PRECISION_KEY, SPEC_KEY, GeneratorSpec
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -102,6 +102,12 @@ def _measured_shape(session: ort.InferenceSession, artifact: Artifact) -> list[A
             f"{artifact.path}: does not run on {shapes}: {str(error).strip().splitlines()[0]}; "
             "check --input-shape"
         ) from error
+
+
+def told_precision(session: ort.InferenceSession) -> str | None:
+    """What our export made it in: "fp16-weights", "fp16", "mixed", ...; None of other files."""
+    told: str | None = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
+    return told
 
 
 def sample_shape(node: ort.NodeArg) -> list[Any]:

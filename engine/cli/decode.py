@@ -24,6 +24,7 @@ from engine.cli.options import (
 from engine.core.errors import ArtifactError, OptionError
 from engine.core.files import sha256
 from engine.core.npy import Header, read_header
+from engine.core.spec import GeneratorSpec
 from engine.sinks.destination import Destination
 
 _ROWS_AT_ONCE = 4096
@@ -68,6 +69,7 @@ def decode(
     z = read_latents(latents)
     with options.open(artifact, to) as engine:
         n, size = len(z), engine.batch_size
+        _check_alone(engine.spec)
         require_labels(labels, engine.spec.classes)
         check_finite(z, latents)
         choice = parse_labels(labels, engine.spec.classes, n)
@@ -95,6 +97,16 @@ def decode(
 
         labels_of = None if chosen is None else lambda run: chosen[run.start : run.stop]
         write(Job(manifest, make, labels_of), to)
+
+
+def _check_alone(spec: GeneratorSpec) -> None:
+    """Raise OptionError for networks that are given more than a file of latents has."""
+    further = [item.name for item in spec.noise if item.distribution == "given"]
+    if further:
+        raise OptionError(
+            f"{spec.name!r} takes {', '.join(map(repr, further))} beside {spec.latent.name!r}, and "
+            "--latents holds one of them; give all in Python, with Engine.decode({name: x})"
+        )
 
 
 def check_finite(z: npt.NDArray[Any], path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.cli.compare import Comparison, EncoderComparison, Form
 from engine.core.artifacts import Artifact
-from engine.core.spec import PRECISION_KEY
 
 if TYPE_CHECKING:
     from engine.api import Engine
@@ -112,9 +111,9 @@ def rounded_weights(artifact: Artifact) -> bool:
     """Whether a file was exported with --precision fp16-weights, as it tells itself."""
     told: str | None = None
     if artifact.kind == "onnx":
-        from engine.backends._onnx_session import open_session
+        from engine.backends._onnx_session import open_session, told_precision
 
-        told = open_session(artifact.path).get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
+        told = told_precision(open_session(artifact.path))
     elif artifact.kind == "gen":
         from engine.program.gen import read_source
 

@@ -12,11 +12,13 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
+from engine.core.artifacts import open_artifact
 from engine.core.errors import ExportError
 from engine.models.fold import folded
 from engine.models.load import load_generator
 from export.convert import export_onnx
 from export.half import round_weights
+from export.pack import export_gen
 
 
 @pytest.mark.parametrize("name", ["dcgan-classes", "gan-mlp"])
@@ -30,6 +32,10 @@ def test_half_the_file_and_the_rounded_network(
             parameter.mul_(5)
     path = tmp_path / "half.onnx"
     report = export_onnx(loaded, path, "fp16-weights")
+    # What is made of it says the same of its weights.
+    assert export_gen(open_artifact(path), tmp_path / "half.gen").gen.source.precision == (
+        "fp16-weights"
+    )
     assert path.stat().st_size < 0.7 * onnx_files[name].stat().st_size
     model = onnx.load(path)
     kinds = {entry.name: entry.data_type for entry in model.graph.initializer}

@@ -210,6 +210,11 @@ def test_all_inputs_by_name(tmp_path: Path) -> None:
             with pytest.raises(OptionError, match="takes 'c' beside 'x', so that one way"):
                 engine.interpolate(given["x"][0], given["x"][1], 2)
     _verified(onnx, tmp_path / "net.gen@native:fp32")
+    np.save(tmp_path / "x.npy", given["x"])
+    asked = ["--latents", str(tmp_path / "x.npy"), "-o", str(tmp_path / "made")]
+    told = CliRunner().invoke(cli, ["decode", str(onnx), *asked])
+    assert told.exit_code == 2
+    assert "takes 'c' beside 'x', and --latents holds one of them" in told.stderr
 
 
 def test_vaes_of_vectors_encode_them(tmp_path: Path) -> None:
