@@ -54,7 +54,9 @@ def lowered(
 
     # A stranger's graph may leave sizes open, which the user has fixed.
     sized = artifact.kind == "onnx" and bool(artifact.options.input_shapes)
-    shapes = {spec.latent.name: (-1, *spec.latent.shape)} if sized else None
+    # Vectors have no size that could be open, and beside one image no batch.
+    inputs = [spec.latent, *(item for item in spec.noise if len(item.shape) > 1)]
+    shapes = {item.name: (-1, *item.shape) for item in inputs} if sized else None
     programs = {
         name: lower(path, name=name, input_shapes=shapes if name == "decoder" else None)
         for name, path in graphs.items()

@@ -188,6 +188,26 @@ def test_a_vector_beside_a_graph_for_one_image(tmp_path: Path) -> None:
     _verified(bundle / "model.onnx", bundle / "model.gen@native:fp32")
 
 
+def test_several_inputs_of_open_sizes(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper, save
+
+    def value(name: str, channels: int) -> Any:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, "h", "w"])
+
+    node = helper.make_node("Mul", ["image", "mask"], ["y"])
+    graph = helper.make_graph([node], "g", [value("image", 3), value("mask", 1)], [value("y", 3)])
+    opsets = [helper.make_opsetid("", 18)]
+    path = tmp_path / "masked.onnx"
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    numbers = np.random.default_rng(3)
+    given = {"image": numbers.normal(size=(3, 3, 4, 6)), "mask": numbers.normal(size=(3, 1, 4, 6))}
+    given = {name: array.astype(np.float32) for name, array in given.items()}
+    for backend in ("onnxruntime", "native", "numpy"):
+        with Engine(path, backend=backend, input_shape=((3, 4, 6), (1, 4, 6))) as engine:
+            made = engine.decode(given)
+        np.testing.assert_allclose(made, given["image"] * given["mask"], rtol=1e-2)
+
+
 def test_all_inputs_by_name(tmp_path: Path) -> None:
     network, onnx = exported("StarGan", tmp_path)
     export_gen(open_artifact(onnx), tmp_path / "net.gen")
