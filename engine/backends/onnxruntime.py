@@ -171,7 +171,7 @@ class OnnxRuntimeBackend(Backend):
     def _check_floats(self, entry_point: str) -> None:
         if entry_point == "decoder" and self._images:
             raise ImagesOnlyError(
-                f"{self._artifact.path} gives uint8 images alone; ask for output='uint8', or "
+                f"{self._artifact.name} gives uint8 images alone; ask for output='uint8', or "
                 "export it without --output uint8"
             )
 

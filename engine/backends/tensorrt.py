@@ -110,7 +110,7 @@ class TensorRTBackend(Backend):
         """
         if entry_point == "decoder" and self._images and not images:
             raise ImagesOnlyError(
-                f"{self._artifact.path} gives uint8 images alone; ask for output='uint8', or "
+                f"{self._artifact.name} gives uint8 images alone; ask for output='uint8', or "
                 "build it without --output uint8"
             )
         return self._ring(entry_point, images).begin(inputs, to_host)
