@@ -51,7 +51,12 @@ def open_session(
     # onnxruntime's exceptions share no base class of its own.
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise ArtifactError(f"{path}: onnxruntime cannot open this ONNX file: {reason}") from error
+        # What a graph in bfloat16 ends in: convolutions in it came with opset 22.
+        missing = "NOT_IMPLEMENTED" in reason
+        remedy = "; on the CPU export it in fp32, fp16 or auto, or as .gen" if missing else ""
+        raise ArtifactError(
+            f"{path}: onnxruntime cannot open this ONNX file: {reason}{remedy}"
+        ) from error
     return session
 
 

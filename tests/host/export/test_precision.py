@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import benchmarks
 from engine import Engine
-from engine.core.errors import ExportError, OptionError
+from engine.core.errors import ArtifactError, ExportError, OptionError
 from engine.core.spec import PRECISION_KEY, SPEC_KEY, GeneratorSpec, Noise, Output
 from engine.models.load import load_generator
 from engine.models.loaded import LoadedGenerator
@@ -122,6 +122,8 @@ def test_bf16_is_measured_without_a_runtime_for_it(
     assert 20 < lowered.cost.mean_psnr_db < 80
     stored = onnx.load(tmp_path / "b.onnx").graph.initializer
     assert any(item.data_type == onnx.TensorProto.BFLOAT16 for item in stored)
+    with pytest.raises(ArtifactError, match="on the CPU export it in fp32, fp16 or auto"):
+        Engine(tmp_path / "b.onnx", device="cpu")
 
 
 def test_int8_is_calibrated_and_its_cost_told(
