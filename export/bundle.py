@@ -14,8 +14,8 @@ import click
 
 from engine import zoo
 from engine.backends.base import installed_version
-from engine.core.artifacts import Artifact, open_artifact
-from engine.core.bundle import LeftOut, Part, Source
+from engine.core.artifacts import Artifact, SourceFile, open_artifact
+from engine.core.bundle import LeftOut, Part
 from engine.core.errors import EngineError, OptionError
 from engine.core.options import LoadOptions
 from engine.core.version import __version__
@@ -67,7 +67,7 @@ def export_bundle(
             raise type(error)(str(error).replace(f"{folder}/", "")) from error
         versions = {"generator-engine": __version__}
         versions |= {name: found for name in _TOOLS if (found := installed_version(name))}
-        source = Source(artifact.name, artifact.sha256)
+        source = SourceFile(artifact.name, artifact.sha256)
         write_bundle(out, parts.spec, source, versions, parts.made, parts.left_out)
     return BundleReport(
         out, tuple(item.part for item in parts.made), tuple(parts.left_out), parts.notes

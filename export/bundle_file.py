@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.core.bundle import FORMAT, INDEX, VERSION, LeftOut, Part, PartFile, Source, read_bundle
+from engine.core.artifacts import SourceFile
+from engine.core.bundle import FORMAT, INDEX, VERSION, LeftOut, Part, PartFile, read_bundle
 from engine.core.errors import ExportError
 from engine.core.files import atomic_path, sha256
 from engine.core.spec import GeneratorSpec
@@ -44,7 +45,7 @@ def made(paths: Sequence[Path], **fields: Any) -> Made:
 def write_bundle(
     out: Path,
     spec: GeneratorSpec,
-    source: Source,
+    source: SourceFile,
     versions: Mapping[str, str],
     parts: Sequence[Made],
     left_out: Sequence[LeftOut] = (),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import click
 
-from engine.backends._plan_sidecar import Profile, Sidecar, Source, as_values
-from engine.core.artifacts import Artifact, encoder_path, open_artifact, sidecar_path
+from engine.backends._plan_sidecar import Profile, Sidecar, as_values
+from engine.core.artifacts import Artifact, SourceFile, encoder_path, open_artifact, sidecar_path
 from engine.core.errors import OptionError
 from engine.core.files import atomic_path
 from engine.core.options import LoadOptions
@@ -102,7 +102,7 @@ def _sidecar(
         precision=plan.precision,
         batch=Profile(options.batch.low, options.batch.best, options.batch.high),
         tensors=plan.tensors,
-        source=Source(source.path.name, source.sha256),
+        source=SourceFile(source.path.name, source.sha256),
         weights=options.weights,
     )
     values = as_values(sidecar, spec)

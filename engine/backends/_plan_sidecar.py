@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.core.artifacts import read_sidecar, sidecar_path
+from engine.core.artifacts import SourceFile, read_sidecar, sidecar_path
 from engine.core.errors import ArtifactError, BackendUnavailableError, OptionError
 from engine.core.files import sha256
 from engine.core.records import ArrayTable, decode_record, encode_record
@@ -57,14 +57,6 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The file that a plan was built from."""
-
-    name: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Sidecar:
     """One plan: what it means (the spec stands beside this record), what built it, for what."""
 
@@ -76,7 +68,7 @@ class Sidecar:
     precision: str
     batch: Profile
     tensors: tuple[PlanTensor, ...]
-    source: Source | None = None
+    source: SourceFile | None = None
     weights: str = "fixed"
     format: str = SIDECAR_FORMAT
     version: int = SIDECAR_VERSION

@@ -33,6 +33,14 @@ KINDS: dict[str, ArtifactKind] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """The file that something was made of: its name and hash."""
+
+    name: str
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A file that holds a generator, and what the user said about it.

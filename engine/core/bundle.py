@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from engine.core.artifacts import SourceFile
 from engine.core.errors import ArtifactError, OutputError
 from engine.core.hints import nearest
 from engine.core.records import decode_record
@@ -108,18 +109,10 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What a bundle was made of: the model file's name and hash."""
-
-    name: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Index:
     """What `bundle.json` says beside the spec: parts, the preferred of a kind first."""
 
-    source: Source
+    source: SourceFile
     versions: Mapping[str, str]
     parts: tuple[Part, ...]
     left_out: tuple[LeftOut, ...] = ()

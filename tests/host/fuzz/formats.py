@@ -113,14 +113,14 @@ def _plan(path: Path) -> None:
 
 
 def _bundle(path: Path) -> None:
-    from engine.core.bundle import Source
+    from engine.core.artifacts import SourceFile
     from export.bundle_file import made, write_bundle
     from tests.cases.small_programs import dcgan
 
     whole = path.with_name("model.gen")
     _gen(whole)
     part = made([whole], kind="gen", precision="fp32")
-    write_bundle(path, dcgan().spec, Source("x", "0" * 64), {}, [part])
+    write_bundle(path, dcgan().spec, SourceFile("x", "0" * 64), {}, [part])
 
 
 def _sidecar(path: Path) -> None:

