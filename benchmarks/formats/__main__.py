@@ -1,6 +1,6 @@
 """`python -m benchmarks.formats` takes models through every format and holds each against PyTorch.
 
-    python -m benchmarks.formats -o benchmarks/formats/results.json      three minutes
+    python -m benchmarks.formats -o benchmarks/formats/results.json      three to six minutes
     python -m benchmarks.formats --read benchmarks/formats/results.json --check README.md
 
 Samples come from the same inputs everywhere; a VAE's encoder is held against PyTorch as well.
